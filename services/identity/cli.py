@@ -52,8 +52,8 @@ async def _run(given: argparse.Namespace, settings: IdentitySettings, store: Sto
     database = mongo.connect(store, SERVICE)
     # A restore is not finished before there is a new signing key.
     await mongo.wait_until_ready(database, clock, restoring=getattr(given, "restored", False))
-    trail = AuditLog(database, settings.audit_keys(), clock, SERVICE)
-    accounts = accounts_of(settings, database, trail, clock)
+    audit = AuditLog(database, settings.audit_keys(), clock, SERVICE)
+    accounts = accounts_of(settings, database, audit, clock)
     await accounts.prepare()
     who = by_command(given.command)
     if given.command == "administrator":
@@ -64,7 +64,7 @@ async def _run(given: argparse.Namespace, settings: IdentitySettings, store: Sto
     if given.command == "rewrap":
         print(json.dumps({"rewrapped": await rewrap(accounts)}))
         return 0
-    await trail.append(line(who, AuditAction.ROTATE, clock.now(), at_once=str(given.at_once).lower()))
+    await audit.append(line(who, AuditAction.ROTATE, clock.now(), at_once=str(given.at_once).lower()))
     kid = await accounts.signing.rotate(at_once=given.at_once)
     print(json.dumps({"kid": kid}))
     return 0

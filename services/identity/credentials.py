@@ -94,7 +94,7 @@ class Vault:
         self.marks = AccountDigests(account_key)
         self._device = derived(account_key, b"ieum device cookie")
         self._names = derived(account_key, b"ieum sign-in names")
-        self.passing = derived(account_key, b"ieum oidc passage")
+        self.login_state_key = derived(account_key, b"ieum oidc passage")
         """Key of the cookie that accompanies somebody to the OpenID provider and back."""
 
     def encrypt(self, owner: str, field: str, content: bytes) -> Sealed:
@@ -124,7 +124,7 @@ class Vault:
     def renewed_device(self, cookie: str, before: Account, after: Account, now: datetime) -> str:
         """The proof of a known browser for the account as it is after a change; empty if it was not known before.
 
-        Under the same name, so that its tally goes on: no session alone makes a browser known, or one that is new.
+        Under the same name, so that its count goes on: no session alone makes a browser known, or one that is new.
         """
         nonce = self.device_of(cookie, before, now)
         return self._device_cookie(nonce, after, now) if nonce else ""

@@ -95,7 +95,7 @@ class Accounts:
     enrolment: Enrolment
     administration: Administration
     passwords: Passwords
-    trail: AuditLog
+    audit: AuditLog
     http: httpx.AsyncClient
     clock: Clock
 
@@ -145,21 +145,21 @@ class Accounts:
 
 
 def accounts_of(
-    settings: IdentitySettings, database: "AsyncIOMotorDatabase[Document]", trail: AuditLog, clock: Clock
+    settings: IdentitySettings, database: "AsyncIOMotorDatabase[Document]", audit: AuditLog, clock: Clock
 ) -> Accounts:
     """Make the parts; nothing runs or connects yet."""
     vault, passwords = Vault(settings.master_keys(), key_bytes(settings.account_key)), Passwords()
     store, sessions_kept = AccountStore(database, vault.marks), SessionStore(database, vault.marks)
     delays, keys = DelayStore(database), KeyStore(database)
-    signing = Signing(keys, sessions_kept, vault, RootKey(key_bytes(settings.root_key)), trail, clock)
+    signing = Signing(keys, sessions_kept, vault, RootKey(key_bytes(settings.root_key)), audit, clock)
     identity = Identity(
         signing.published, RootKeys(settings.public_root_keys()), clock, settings.keys_cache, service=SERVICE
     )
-    sessions = Sessions(sessions_kept, store, signing, vault.marks, identity, trail, clock)
+    sessions = Sessions(sessions_kept, store, signing, vault.marks, identity, audit, clock)
     used, logouts = UsedStore(database, "passkey_uses"), UsedStore(database, "provider_logouts")
     notice_store = NoticeStore(database)
     notices = Notices(settings, notice_store, vault, clock)
-    passkeys = Passkeys(settings.relying_party(), store, used, vault.marks, notices, trail, clock)
+    passkeys = Passkeys(settings.relying_party(), store, used, vault.marks, notices, audit, clock)
     only_break_glass = bool(settings.oidc_issuer)
     sign_in = SignIn(
         store,
@@ -169,16 +169,16 @@ def accounts_of(
         passkeys,
         notices,
         vault,
-        trail,
+        audit,
         clock,
         only_break_glass=only_break_glass,
         roles_with_passkey=settings.roles_with_passkey(),
     )
     enrolment = Enrolment(
-        store, sign_in, sessions, passwords, vault, notices, trail, clock, only_break_glass=only_break_glass
+        store, sign_in, sessions, passwords, vault, notices, audit, clock, only_break_glass=only_break_glass
     )
     administration = Administration(
-        store, sessions, passwords, vault, notices, trail, clock, only_break_glass=only_break_glass
+        store, sessions, passwords, vault, notices, audit, clock, only_break_glass=only_break_glass
     )
     http = httpx.AsyncClient(verify=trusted_authorities())
     return Accounts(
@@ -196,11 +196,11 @@ def accounts_of(
         passkeys=passkeys,
         notices=notices,
         notice_store=notice_store,
-        provider=Provider(settings, vault.passing, clock, http) if settings.oidc_issuer else None,
+        provider=Provider(settings, vault.login_state_key, clock, http) if settings.oidc_issuer else None,
         enrolment=enrolment,
         administration=administration,
         passwords=passwords,
-        trail=trail,
+        audit=audit,
         http=http,
         clock=clock,
     )
@@ -210,9 +210,9 @@ def routers_of(accounts: Accounts, settings: IdentitySettings, pages: Pages, aut
     """Sign-in, one's own account, administration, keys; with a provider set, the way there and back."""
     a = accounts
     found = [
-        account_router(a.sign_in, a.sessions, a.signing, a.trail, authorize, a.clock),
+        account_router(a.sign_in, a.sessions, a.signing, a.audit, authorize, a.clock),
         directory_router(a.store, settings.directory_key.get_secret_value(), a.clock),
-        sign_in_router(a.sign_in, a.sessions, a.passkeys, a.trail, pages, openid=a.provider is not None),
+        sign_in_router(a.sign_in, a.sessions, a.passkeys, a.audit, pages, openid=a.provider is not None),
         confirm_api(a.sign_in, a.sessions),
         confirm_router(a.sign_in, a.sessions, a.passkeys, pages),
         registration_router(a.sign_in, a.sessions, a.passkeys, pages),
@@ -223,7 +223,7 @@ def routers_of(accounts: Accounts, settings: IdentitySettings, pages: Pages, aut
             a.sessions,
             a.sign_in,
             a.enrolment,
-            a.trail,
+            a.audit,
             pages,
             authorize,
             passkeys=a.passkeys.party is not None,
@@ -233,12 +233,12 @@ def routers_of(accounts: Accounts, settings: IdentitySettings, pages: Pages, aut
         release_router(a.store, a.administration, pages, authorize),
         one_router(a.store, a.administration, a.sessions, pages, authorize),
         notices_router(a.store, a.sign_in, a.enrolment, a.notices, pages, authorize),
-        own_sessions_router(a.sessions, a.vault.renewed_device, a.trail, pages, authorize),
+        own_sessions_router(a.sessions, a.vault.renewed_device, a.audit, pages, authorize),
         sessions_router(a.store, a.administration, a.sessions, pages, authorize),
     ]
     if a.provider is not None:
         external = External(
-            a.store, a.sessions, a.logouts, a.vault, a.notices, a.trail, a.clock, settings.oidc_role_map
+            a.store, a.sessions, a.logouts, a.vault, a.notices, a.audit, a.clock, settings.oidc_role_map
         )
         found += [oidc_router(a.provider, external, a.sessions, pages), logout_router(a.provider, external)]
     return found

@@ -72,11 +72,11 @@ def qr_code(address: str) -> Markup:
 
 
 async def end_the_old(
-    request: Request, sessions: Sessions, trail: AuditLog | None = None, pages: Pages | None = None
+    request: Request, sessions: Sessions, audit: AuditLog | None = None, pages: Pages | None = None
 ) -> None:
     """End the session of the person who was signed in in this browser."""
     secret = session_secret(request)
     ended = await sessions.end_by_secret(secret) if secret else None
-    if ended is not None and trail is not None and pages is not None:
+    if ended is not None and audit is not None and pages is not None:
         who = Actor(ended.subject, None, (), where_of(request))
-        await trail.append(line(who, AuditAction.SIGN_OUT, pages.clock.now()))
+        await audit.append(line(who, AuditAction.SIGN_OUT, pages.clock.now()))

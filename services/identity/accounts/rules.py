@@ -126,31 +126,31 @@ class FailedAttempts:
     until: datetime
 
 
-def wait(tally: FailedAttempts | None, now: datetime) -> int:
+def wait(attempts: FailedAttempts | None, now: datetime) -> int:
     """Whole seconds until the next attempt is looked at; 0: now.
 
     Where no wait was due, none is although the clock was ahead then: it would be one for a whole network of people.
     """
-    if tally is None or tally.until <= max(now, tally.last_at):
+    if attempts is None or attempts.until <= max(now, attempts.last_at):
         return 0
-    return max(1, int((tally.until - now).total_seconds() + 0.999))
+    return max(1, int((attempts.until - now).total_seconds() + 0.999))
 
 
-def after_attempt(tally: FailedAttempts | None, source: Source, now: datetime) -> FailedAttempts:
+def after_attempt(attempts: FailedAttempts | None, source: Source, now: datetime) -> FailedAttempts:
     """The attempts with one more, counted before it is looked at: many at once gain nothing."""
-    known = tally is not None and now - tally.last_at < FORGOTTEN
-    failures = (tally.failures if tally is not None and known else 0) + 1
+    known = attempts is not None and now - attempts.last_at < FORGOTTEN
+    failures = (attempts.failures if attempts is not None and known else 0) + 1
     delays = DELAYS[source]
     over = failures - delays.free
     pause = timedelta(0) if over <= 0 else min(delays.first * 2 ** min(over - 1, 20), delays.longest)
     return FailedAttempts(failures, now, now + pause)
 
 
-def after_success(tally: FailedAttempts | None, now: datetime) -> FailedAttempts:
+def after_success(attempts: FailedAttempts | None, now: datetime) -> FailedAttempts:
     """The attempts without the one that turned out right. Earlier failures stay, and with them the next waits."""
-    if tally is None:
+    if attempts is None:
         return FailedAttempts(0, now, now)
-    return FailedAttempts(max(0, tally.failures - 1), tally.last_at, tally.last_at)
+    return FailedAttempts(max(0, attempts.failures - 1), attempts.last_at, attempts.last_at)
 
 
 def step_of(now: datetime) -> int:

@@ -52,7 +52,7 @@ class Administration:
         passwords: Passwords,
         vault: Vault,
         notices: Notices,
-        trail: AuditLog,
+        audit: AuditLog,
         clock: Clock,
         *,
         only_break_glass: bool,
@@ -63,7 +63,7 @@ class Administration:
         self._passwords = passwords
         self._vault = vault
         self._notices = notices
-        self._trail = trail
+        self._audit = audit
         self._clock = clock
         self._only_break_glass = only_break_glass
         self._making = asyncio.Lock()
@@ -242,7 +242,7 @@ class Administration:
         return change_wrong(account, who.subject or "", still_administrator=still, central_administrators=count)
 
     async def _said(self, who: Actor, what: AuditAction, account: Account, reason: str | None, **detail: str) -> None:
-        await self._trail.append(line(who, what, self._clock.now(), reason=reason, account=account.subject, **detail))
+        await self._audit.append(line(who, what, self._clock.now(), reason=reason, account=account.subject, **detail))
 
     async def end_sessions(self, who: Actor, account: Account, only: str = "") -> None:
         """End one of their sessions, or all; then no browser of theirs is known any more."""

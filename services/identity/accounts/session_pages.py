@@ -37,7 +37,7 @@ SERVICES: Final = {
 def own_sessions_router(
     sessions: Sessions,
     renewed_device: Callable[[str, Account, Account, datetime], str],
-    trail: AuditLog,
+    audit: AuditLog,
     pages: Pages,
     authorize: Authorizer,
 ) -> APIRouter:
@@ -47,7 +47,7 @@ def own_sessions_router(
 
     async def note(request: Request, principal: Principal, ended: int) -> None:
         said = {"account": principal.subject, "ended": str(ended)}
-        await trail.append(line(actor_of(request, principal), AuditAction.SESSIONS_END, pages.clock.now(), **said))
+        await audit.append(line(actor_of(request, principal), AuditAction.SESSIONS_END, pages.clock.now(), **said))
 
     @router.get("")
     async def show(request: Request, principal: Annotated[Principal, Depends(own)]) -> Response:

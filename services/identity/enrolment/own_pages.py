@@ -47,7 +47,7 @@ def own_router(
     sessions: Sessions,
     sign_in: SignIn,
     enrolment: Enrolment,
-    trail: AuditLog,
+    audit: AuditLog,
     pages: Pages,
     authorize: Authorizer,
     *,
@@ -132,7 +132,7 @@ def own_router(
     async def end_everywhere(request: Request, principal: Annotated[Principal, Depends(own)]) -> Response:
         try:
             await sessions.end_everywhere(principal.subject, SessionEnding.EVERYWHERE)
-            await trail.append(line(actor_of(request, principal), AuditAction.SIGN_OUT_EVERYWHERE, pages.clock.now()))
+            await audit.append(line(actor_of(request, principal), AuditAction.SIGN_OUT_EVERYWHERE, pages.clock.now()))
         except TransientError:
             raise unavailable() from None
         answer = RedirectResponse("/session", 303)

@@ -58,7 +58,7 @@ class Enrolment:
         passwords: Passwords,
         vault: Vault,
         notices: Notices,
-        trail: AuditLog,
+        audit: AuditLog,
         clock: Clock,
         *,
         only_break_glass: bool,
@@ -70,7 +70,7 @@ class Enrolment:
         self._passwords = passwords
         self._vault = vault
         self._notices = notices
-        self._trail = trail
+        self._audit = audit
         self._clock = clock
         self._only_break_glass = only_break_glass
 
@@ -108,7 +108,7 @@ class Enrolment:
             invitation=None,
         )
         known = Actor(active.subject, active.organisation, tuple(sorted(active.roles)), who.where)
-        await self._trail.append(line(known, AuditAction.ENROL, now))
+        await self._audit.append(line(known, AuditAction.ENROL, now))
         saved = await self._accounts.save(active)
         if saved is None:
             raise RefusedError("no_invitation")
@@ -121,7 +121,7 @@ class Enrolment:
         after = self._strong(after, account.name)
         await self._sign_in.confirm(account, before, code, who)
         hashed = await self._passwords.hashed(after)
-        await self._trail.append(line(who, AuditAction.PASSWORD, self._clock.now()))
+        await self._audit.append(line(who, AuditAction.PASSWORD, self._clock.now()))
         begins = self._clock.now()
         async with self._notices.about(account, Notice.PASSWORD):
             kept: dict[str, object] = {"password": hashed, "sessions_from": begins, "session_kept": session}
@@ -135,7 +135,7 @@ class Enrolment:
         """The account as saved, and its ten new codes in place of the old ones. Raises ``RefusedError``."""
         await self._sign_in.confirm(account, password, code, who)
         codes = new_codes()
-        await self._trail.append(line(who, AuditAction.RECOVERY_CODES, self._clock.now()))
+        await self._audit.append(line(who, AuditAction.RECOVERY_CODES, self._clock.now()))
         async with self._notices.about(account, Notice.RECOVERY_CODES):
             fresh = digests(self._vault.marks, account.subject, codes)
             changed = await self._change(account, {"recovery": fresh})
@@ -155,7 +155,7 @@ class Enrolment:
             raise RefusedError("mail")
         if not account.external:
             await self._sign_in.confirm(account, password, code, who)
-        await self._trail.append(line(who, AuditAction.MAIL, self._clock.now()))
+        await self._audit.append(line(who, AuditAction.MAIL, self._clock.now()))
         sealed = self._vault.encrypt(account.subject, MAIL_FIELD, to.encode()) if to else None
         kept: dict[str, object] = {"mail": sealed, "language": language if to else ""}
         changed = account.model_copy(update=kept)
@@ -194,7 +194,7 @@ class Enrolment:
         ):
             # Only wrong codes are counted: against load, not against guessing, for which they are too long.
             await self._sign_in.throttle(who.where)
-            await self._trail.append(line(who, AuditAction.ENROL, self._clock.now(), refused="no_invitation"))
+            await self._audit.append(line(who, AuditAction.ENROL, self._clock.now(), refused="no_invitation"))
             raise RefusedError("no_invitation")
         return account
 

@@ -75,14 +75,14 @@ class Signing:
     """The keys and the document, as this process last read them."""
 
     def __init__(
-        self, keys: KeyStore, sessions: SessionStore, vault: Vault, root: RootKey, trail: AuditLog, clock: Clock
+        self, keys: KeyStore, sessions: SessionStore, vault: Vault, root: RootKey, audit: AuditLog, clock: Clock
     ) -> None:
-        """Nothing is read yet. ``root`` signs the document; ``trail`` is told of documents written by others."""
+        """Nothing is read yet. ``root`` signs the document; ``audit`` is told of documents written by others."""
         self._keys = keys
         self._sessions = sessions
         self._vault = vault
         self._root = root
-        self._trail = trail
+        self._audit = audit
         self._clock = clock
         self._good: list[SigningKey] = []
         self._opened: dict[str, tuple[KeyRecord, Ed25519PrivateKey]] = {}
@@ -306,7 +306,7 @@ class Signing:
         self._told.add(mark)
         ALTERED.labels(what).inc()
         _log.error("accounts.store_altered", what=what, action=action.value, reason=reason, **named)
-        self._trail.note(line(by_job(_JOB), action, self._clock.now(), refused=reason, **named))
+        self._audit.note(line(by_job(_JOB), action, self._clock.now(), refused=reason, **named))
 
 
 def _tag_of(document: KeyDocument) -> str:

@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from services.identity.accounts.models import RefusedError
 from services.identity.audit_recorder import actor_of
-from services.identity.oidc.provider import PASSAGE_S, LoginState, Person, Provider
+from services.identity.oidc.provider import LOGIN_STATE_S, LoginState, Person, Provider
 from services.identity.oidc.service import External
 from services.identity.problems import unavailable
 from services.identity.sessions.cookies import device_of, onward, set_device, set_session
@@ -93,7 +93,7 @@ def oidc_router(provider: Provider, external: External, sessions: Sessions, page
         answer.set_cookie(
             named(_COOKIE, secure=pages.secure(request)),
             cookie,
-            max_age=PASSAGE_S,
+            max_age=LOGIN_STATE_S,
             path="/",
             httponly=True,
             samesite="lax",
@@ -112,20 +112,22 @@ def oidc_router(provider: Provider, external: External, sessions: Sessions, page
             # A code counts once: a preview of the address must not spend it.
             raise HTTPException(405, headers={"Allow": "GET"})
         who = actor_of(request, None)
-        passage: LoginState | None = None
+        login_state: LoginState | None = None
         try:
-            passage = provider.passage(request.cookies.get(named(_COOKIE, secure=pages.secure(request)), ""), state)
-            person = await vouched_for(passage, _code(code, error), who.where)
-            entered = await external.enter(person, who, passage.device)
+            login_state = provider.login_state(
+                request.cookies.get(named(_COOKIE, secure=pages.secure(request)), ""), state
+            )
+            person = await vouched_for(login_state, _code(code, error), who.where)
+            entered = await external.enter(person, who, login_state.device)
         except RefusedError as refusal:
             if refusal.code not in {"no_mapped_role", "wrong_sign_in", "waits_for_release", "wait"}:
                 await noted(request, refusal.code)
-            raise problem(refusal, again=passage is not None and passage.again) from None
+            raise problem(refusal, again=login_state is not None and login_state.again) from None
         except TransientError:
             raise unavailable() from None
-        if passage.before:
-            await sessions.end_by_secret(passage.before)
-        target = passage.onward or home_of(entered.issued.principal, urls)
+        if login_state.before:
+            await sessions.end_by_secret(login_state.before)
+        target = login_state.onward or home_of(entered.issued.principal, urls)
         # A page and not a redirect: after one the browser would still count this as coming from another site.
         answer = pages.render(request, "onward.html", target=target)
         secure = pages.secure(request)
@@ -134,12 +136,12 @@ def oidc_router(provider: Provider, external: External, sessions: Sessions, page
         answer.delete_cookie(named(_COOKIE, secure=secure), path="/", httponly=True, samesite="lax", secure=secure)
         return answer
 
-    async def vouched_for(passage: LoginState, code: str, where: str) -> Person:
+    async def vouched_for(login_state: LoginState, code: str, where: str) -> Person:
         """Ask the provider, for one network only while few of its codes were wrong: counted before it is asked."""
         if not codes.try_acquire(where):
             raise RefusedError("wait", retry_after=codes.wait(where))
         try:
-            person = await provider.person(passage, code)
+            person = await provider.person(login_state, code)
         except RefusedError as error:
             if error.code != "wrong_token":
                 codes.consume(where, -1.0)

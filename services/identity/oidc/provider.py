@@ -47,7 +47,7 @@ _log = log.get(__name__)
 
 T = TypeVar("T")
 
-PASSAGE_S: Final = 600
+LOGIN_STATE_S: Final = 600
 """How long somebody may take at the provider."""
 _ALGORITHMS: Final = frozenset({"RS256", "PS256", "ES256", "EdDSA"})
 """Asymmetric ones only: a client secret must not be able to sign in anybody."""
@@ -171,12 +171,12 @@ class Provider:
         """
         found = await self._discovered.get(_JUST_ASKED_S)
         now = int(self._clock.now().timestamp())
-        passage = LoginState(
+        login_state = LoginState(
             state=secrets.token_urlsafe(24),
             nonce=secrets.token_urlsafe(24),
             verifier=secrets.token_urlsafe(48),
             onward=onward,
-            until=now + PASSAGE_S,
+            until=now + LOGIN_STATE_S,
             since=now if again else now - _OLDEST_S,
             again=again,
             device=device[:_LONGEST_DEVICE],
@@ -187,9 +187,9 @@ class Provider:
             "client_id": self._settings.oidc_client_id,
             "redirect_uri": self._redirect,
             "scope": "openid profile",
-            "state": passage.state,
-            "nonce": passage.nonce,
-            "code_challenge": create_s256_code_challenge(passage.verifier),
+            "state": login_state.state,
+            "nonce": login_state.nonce,
+            "code_challenge": create_s256_code_challenge(login_state.verifier),
             "code_challenge_method": "S256",
         }
         if self._settings.oidc_acr:
@@ -197,21 +197,23 @@ class Provider:
         # With a greatest age the provider must say when it asked for the factors (OpenID Connect Core, section 2).
         asked |= {"prompt": "login", "max_age": "0"} if again else {"max_age": str(_OLDEST_S)}
         address = str(found["authorization_endpoint"])
-        return f"{address}{'&' if '?' in address else '?'}{urlencode(asked)}", self._sealed(passage)
+        return f"{address}{'&' if '?' in address else '?'}{urlencode(asked)}", self._sealed(login_state)
 
-    def passage(self, cookie: str, state: str) -> LoginState:
+    def login_state(self, cookie: str, state: str) -> LoginState:
         """Open the cookie, if it belongs to this answer. Raises ``RefusedError`` ``wrong_state``."""
         try:
             blob = base64.urlsafe_b64decode(cookie)
-            passage = LoginState(**orjson.loads(self._cipher.decrypt(blob[:_NONCE_BYTES], blob[_NONCE_BYTES:], _PLACE)))
+            login_state = LoginState(
+                **orjson.loads(self._cipher.decrypt(blob[:_NONCE_BYTES], blob[_NONCE_BYTES:], _PLACE))
+            )
         except (ValueError, TypeError, InvalidTag):
             raise RefusedError("wrong_state") from None
-        late = passage.until <= self._clock.now().timestamp()
-        if late or not hmac.compare_digest(passage.state.encode(), state.encode()):
+        late = login_state.until <= self._clock.now().timestamp()
+        if late or not hmac.compare_digest(login_state.state.encode(), state.encode()):
             raise RefusedError("wrong_state")
-        return passage
+        return login_state
 
-    async def person(self, passage: LoginState, code: str) -> Person:
+    async def person(self, login_state: LoginState, code: str) -> Person:
         """Whom a code stands for.
 
         Raises ``RefusedError``: ``wrong_token``, ``no_second_factor``, ``not_asked_again`` or ``provider_unavailable``.
@@ -221,14 +223,14 @@ class Provider:
             "grant_type": "authorization_code",
             "code": code,
             "redirect_uri": self._redirect,
-            "code_verifier": passage.verifier,
+            "code_verifier": login_state.verifier,
         }
         secret = self._settings.oidc_client_secret.get_secret_value()
         answer = await self._asked("POST", str(found["token_endpoint"]), asked, (self._settings.oidc_client_id, secret))
         token = answer.get("id_token")
         if not isinstance(token, str):
             raise RefusedError("wrong_token")
-        return await self.verified(token, passage.nonce, passage.since, str(answer.get("access_token", "")))
+        return await self.verified(token, login_state.nonce, login_state.since, str(answer.get("access_token", "")))
 
     async def verified(self, token: str, nonce: str, since: int, access_token: str = "") -> Person:
         """Whom an ID token speaks for: signature, issuer, audience, times, nonce, factors. Raises ``RefusedError``.
@@ -328,8 +330,8 @@ class Provider:
             raise RefusedError("provider_unavailable")
         return body
 
-    def _sealed(self, passage: LoginState) -> str:
+    def _sealed(self, login_state: LoginState) -> str:
         nonce = os.urandom(_NONCE_BYTES)
-        content = {name: getattr(passage, name) for name in LoginState.__slots__}
+        content = {name: getattr(login_state, name) for name in LoginState.__slots__}
         # In hexadecimal digits it would be larger than the 4 KB that browsers keep, where ``onward`` is long.
         return base64.urlsafe_b64encode(nonce + self._cipher.encrypt(nonce, orjson.dumps(content), _PLACE)).decode()

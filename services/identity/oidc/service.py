@@ -39,7 +39,7 @@ class External:
         logouts: UsedStore,
         vault: Vault,
         notices: Notices,
-        trail: AuditLog,
+        audit: AuditLog,
         clock: Clock,
         role_map: Mapping[str, Mapped],
     ) -> None:
@@ -50,7 +50,7 @@ class External:
         self._vault = vault
         self._marks = vault.marks
         self._notices = notices
-        self._trail = trail
+        self._audit = audit
         self._clock = clock
         self._role_map = role_map
         self._lines = RateLimiter(LINES, clock)
@@ -78,7 +78,7 @@ class External:
             await self.refused(who, "waits_for_release", account)
             raise RefusedError("waits_for_release")
         known = Actor(account.subject, organisation, tuple(sorted(roles)), who.where)
-        await self._trail.append(line(known, AuditAction.SIGN_IN, self._clock.now(), way="openid"))
+        await self._audit.append(line(known, AuditAction.SIGN_IN, self._clock.now(), way="openid"))
         mark = self._marks.provider_session(person.issuer, person.sid) if person.sid else ""
         now = self._clock.now()
         known_device = self._vault.device_of(device, account, now) is not None
@@ -122,20 +122,20 @@ class External:
             )
         for subject, count in ended.items():
             said = {"way": "openid", "account": subject, "ended": str(count)}
-            await self._trail.append(line(who, AuditAction.SIGN_OUT, self._clock.now(), **said))
+            await self._audit.append(line(who, AuditAction.SIGN_OUT, self._clock.now(), **said))
         await self._logouts.use(used, until)
 
     async def logout_refused(self, who: Actor, code: str) -> None:
         """Write a refused logout token down, at a limited rate for one network."""
         if self._lines.try_acquire(who.where):
-            await self._trail.append(line(who, AuditAction.SIGN_OUT, self._clock.now(), refused=code, way="openid"))
+            await self._audit.append(line(who, AuditAction.SIGN_OUT, self._clock.now(), refused=code, way="openid"))
 
     async def refused(self, who: Actor, code: str, account: Account | None = None) -> None:
         """Write a refusal down; those of nobody in particular at a limited rate for one network."""
         SIGN_INS.labels("openid", code).inc()
         detail = {"account": account.subject} if account is not None else {}
         if account is not None or self._lines.try_acquire(who.where):
-            await self._trail.append(
+            await self._audit.append(
                 line(who, AuditAction.SIGN_IN, self._clock.now(), refused=code, way="openid", **detail)
             )
 
@@ -158,14 +158,14 @@ class External:
             )
             made = made.model_copy(update={"waits": waiting(made, roles, PROVIDER, now, anew=True)})
             said = {"account": subject, "of": organisation, "roles": " ".join(roles), "way": "openid"}
-            await self._trail.append(line(who, AuditAction.CREATE, now, **said))
+            await self._audit.append(line(who, AuditAction.CREATE, now, **said))
             if not await self._accounts.add(made):
                 raise TransientError("the account was made meanwhile")
             return made
         if (account.organisation, account.roles) == (organisation, roles):
             return account
         said = {"account": account.subject, "before": " ".join(account.roles), "after": " ".join(roles)}
-        await self._trail.append(line(who, AuditAction.ROLES, now, way="openid", of=organisation, **said))
+        await self._audit.append(line(who, AuditAction.ROLES, now, way="openid", of=organisation, **said))
         waits = waiting(account, roles, PROVIDER, now, anew=account.organisation != organisation)
         update: dict[str, object] = {"organisation": organisation, "roles": roles, "waits": waits}
         update |= {"sessions_from": now, "session_kept": ""}

@@ -77,7 +77,7 @@ class Passkeys:
         used: UsedStore,
         marks: AccountDigests,
         notices: Notices,
-        trail: AuditLog,
+        audit: AuditLog,
         clock: Clock,
     ) -> None:
         """``party`` None: browsers make no passkeys for identity's address."""
@@ -86,7 +86,7 @@ class Passkeys:
         self._used = used
         self._marks = marks
         self._notices = notices
-        self._trail = trail
+        self._audit = audit
         self._clock = clock
 
     def options(self, use: Use, bound: str, account: Account | None = None) -> dict[str, Any]:
@@ -147,7 +147,7 @@ class Passkeys:
                 PASSKEYS.labels("copied").inc()
                 _log.error("passkeys.counter_went_back", subject=account.subject)
                 who = Actor(account.subject, account.organisation, tuple(sorted(account.roles)), "passkey")
-                await self._trail.append(line(who, AuditAction.PASSKEY_COPIED, now, refused="counter_went_back"))
+                await self._audit.append(line(who, AuditAction.PASSKEY_COPIED, now, refused="counter_went_back"))
                 return False
             used = key.model_copy(update={"sign_count": count, "used_at": now})
             others = tuple(used if one.id == key.id else one for one in account.passkeys)
@@ -192,7 +192,7 @@ class Passkeys:
             name=name,
             added_at=now,
         )
-        await self._trail.append(line(who, AuditAction.PASSKEY_ADD, now, account=account.subject))
+        await self._audit.append(line(who, AuditAction.PASSKEY_ADD, now, account=account.subject))
         async with self._notices.about(account, Notice.PASSKEY_ADDED):
             saved = await self._saved(account, (*account.passkeys, key))
         PASSKEYS.labels("added").inc()
@@ -205,7 +205,7 @@ class Passkeys:
             raise RefusedError("passkey_unknown")
         if required and not rest:
             raise RefusedError("passkey_last")
-        await self._trail.append(line(who, AuditAction.PASSKEY_REMOVE, self._clock.now(), account=account.subject))
+        await self._audit.append(line(who, AuditAction.PASSKEY_REMOVE, self._clock.now(), account=account.subject))
         async with self._notices.about(account, Notice.PASSKEY_REMOVED):
             saved = await self._saved(account, rest)
         PASSKEYS.labels("removed").inc()

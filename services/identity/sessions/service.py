@@ -57,7 +57,7 @@ class Sessions:
         signing: Signing,
         marks: AccountDigests,
         identity: Identity,
-        trail: AuditLog,
+        audit: AuditLog,
         clock: Clock,
     ) -> None:
         """``identity`` is this process's own: it learns of what ended at once."""
@@ -66,7 +66,7 @@ class Sessions:
         self._signing = signing
         self._marks = marks
         self._identity = identity
-        self._trail = trail
+        self._audit = audit
         self._clock = clock
 
     async def begin(
@@ -202,7 +202,7 @@ class Sessions:
             ended = await self.end(session.subject, why, only=session.session)
             if ended:
                 said = {"account": session.subject, "ended": str(ended)}
-                await self._trail.append(line(by_job("sessions"), AuditAction.SESSIONS_END, now, **said))
+                await self._audit.append(line(by_job("sessions"), AuditAction.SESSIONS_END, now, **said))
             done += ended
         return done
 
@@ -267,7 +267,7 @@ class Sessions:
             ALTERED.labels("session").inc()
             _log.error("sessions.altered", session=session.session)
             refusal = line(by_job("sessions"), AuditAction.SESSION_ALTERED, self._clock.now(), refused="altered")
-            self._trail.note(refusal, rate_limited=True)
+            self._audit.note(refusal, rate_limited=True)
             return None
         return session
 

@@ -98,7 +98,7 @@ class PublishedKeys(KeyDocument):
 
 
 def account_router(
-    sign_in: SignIn, sessions: Sessions, signing: Signing, trail: AuditLog, authorize: Authorizer, clock: Clock
+    sign_in: SignIn, sessions: Sessions, signing: Signing, audit: AuditLog, authorize: Authorizer, clock: Clock
 ) -> APIRouter:
     """``/api/v1/sign-in``, ``/api/v1/session/…`` and ``/api/v1/identity/keys``."""
     router = APIRouter(prefix="/api/v1", tags=["sign-in"])
@@ -205,7 +205,7 @@ def account_router(
                 count = (await sessions.end_everywhere(principal.subject, SessionEnding.EVERYWHERE)).ended
             else:
                 count = await sessions.end(principal.subject, SessionEnding.SIGNED_OUT, only=principal.session)
-            await trail.append(line(actor_of(request, principal), what, clock.now()))
+            await audit.append(line(actor_of(request, principal), what, clock.now()))
         except TransientError:
             raise unavailable() from None
         clear(response)

@@ -41,7 +41,7 @@ from shared.web.translations import gettext_noop
 
 
 def sign_in_router(
-    sign_in: SignIn, sessions: Sessions, passkeys: Passkeys, trail: AuditLog, pages: Pages, *, openid: bool
+    sign_in: SignIn, sessions: Sessions, passkeys: Passkeys, audit: AuditLog, pages: Pages, *, openid: bool
 ) -> APIRouter:
     """``/session`` and ``/session/end``; ``openid``: the page leads to the provider first."""
     router = APIRouter(include_in_schema=False, dependencies=[Depends(OPEN)])
@@ -126,7 +126,7 @@ def sign_in_router(
         next: Annotated[str, Form(max_length=2000)] = "",  # noqa: A002  # as above
     ) -> Response:
         try:
-            await end_the_old(request, sessions, trail, pages)
+            await end_the_old(request, sessions, audit, pages)
         except TransientError:
             raise unavailable() from None
         answer = RedirectResponse("/session" + (f"?{urlencode({'next': next})}" if next else ""), 303)

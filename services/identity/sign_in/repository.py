@@ -28,7 +28,7 @@ class DelayStore:
         """Return the count under a key."""
         with store_errors():
             found = await self.collection.find_one({"_id": key})
-        return _tally(found)
+        return _attempts_of(found)
 
     async def change(self, key: str, decide: Callable[[FailedAttempts | None], FailedAttempts | None]) -> bool:
         """Write what ``decide`` makes of the attempts so far; False (and nothing written) where it gives None.
@@ -38,7 +38,7 @@ class DelayStore:
         for _ in range(_TRIES):
             with store_errors():
                 found = await self.collection.find_one({"_id": key})
-            after = decide(_tally(found))
+            after = decide(_attempts_of(found))
             if after is None:
                 return False
             if await self._put(key, int(found["rev"]) if found else 0, after):
@@ -56,8 +56,8 @@ class DelayStore:
         with store_errors():
             return int((await self.collection.delete_many(old)).deleted_count)
 
-    async def _put(self, key: str, was: int, tally: FailedAttempts) -> bool:
-        fields = {"failures": tally.failures, "last_at": tally.last_at, "until": tally.until, "rev": was + 1}
+    async def _put(self, key: str, was: int, attempts: FailedAttempts) -> bool:
+        fields = {"failures": attempts.failures, "last_at": attempts.last_at, "until": attempts.until, "rev": was + 1}
         if was == 0:
             return await insert_new(self.collection, {"_id": key, **fields})
         with store_errors():
@@ -65,5 +65,5 @@ class DelayStore:
         return done.matched_count == 1
 
 
-def _tally(found: Document | None) -> FailedAttempts | None:
+def _attempts_of(found: Document | None) -> FailedAttempts | None:
     return FailedAttempts(int(found["failures"]), found["last_at"], found["until"]) if found is not None else None

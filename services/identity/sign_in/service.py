@@ -5,9 +5,9 @@ same work; a passkey comes together with the password, so no step in between tel
 Delays are counted before an attempt is looked at, in the store: they hold across processes and restarts.
 
 Nobody can lock somebody else out. A browser in which an account has signed in since it was last changed carries a
-device cookie and is counted on its own; strangers share one tally per account and one per network, whose waits end at
-15 and 5 minutes; and a recovery code, which nobody can guess, is looked at however long the wait, on a tally that only
-its holders count on.
+device cookie and is counted on its own; strangers share one count per account and one per network, whose waits end at
+15 and 5 minutes; and a recovery code, which nobody can guess, is looked at however long the wait, on a count that only
+its holders add to.
 """
 
 from collections.abc import Collection
@@ -91,7 +91,7 @@ class SignIn:
         passkeys: Passkeys,
         notices: Notices,
         vault: Vault,
-        trail: AuditLog,
+        audit: AuditLog,
         clock: Clock,
         *,
         only_break_glass: bool,
@@ -105,7 +105,7 @@ class SignIn:
         self._passkeys = passkeys
         self._notices = notices
         self._vault = vault
-        self._trail = trail
+        self._audit = audit
         self._clock = clock
         self._lines = RateLimiter(LINES, clock)
         self._only_break_glass = only_break_glass
@@ -120,22 +120,22 @@ class SignIn:
         begun = self._clock.monotonic()
         name = attempt.name.strip().casefold()[:_MOST_SIGNS]
         account = await self._accounts.by_name(name)
-        tallies = self._tallies(attempt, name, account)
-        if seconds := await self._taken(tallies):
+        delay_keys = self._delay_keys(attempt, name, account)
+        if seconds := await self._taken(delay_keys):
             if account is None or not self._holds_recovery(account, attempt.code):
                 try:
                     await self._refuse(who, account, "wait", seconds)
                 finally:
                     await self._clock.sleep((begun - self._clock.monotonic()) % _STEP_S)
                 raise AssertionError  # pragma: no cover  # _refuse raises
-            tallies = {Source.RECOVERY: f"{Source.RECOVERY}:{account.subject}"}
-            if seconds := await self._taken(tallies):
+            delay_keys = {Source.RECOVERY: f"{Source.RECOVERY}:{account.subject}"}
+            if seconds := await self._taken(delay_keys):
                 await self._refuse(who, account, "wait", seconds)
-        shown = await self._proven(account, attempt, stranger=Source.STRANGE in tallies)
+        shown = await self._proven(account, attempt, stranger=Source.STRANGE in delay_keys)
         if shown is None or account is None:
             await self._refuse(who, account, "wrong_sign_in")
             raise AssertionError  # pragma: no cover  # _refuse raises
-        return await self._let_in(account, shown, tallies, who, attempt.device)
+        return await self._let_in(account, shown, delay_keys, who, attempt.device)
 
     async def confirm(self, account: Account, password: str, code: str, who: Actor) -> None:
         """Ask again before something grave, of somebody who is signed in. Raises ``RefusedError``."""
@@ -160,7 +160,7 @@ class SignIn:
         attempt = SignInAttempt(account.name, "", code, "", passkey=passkey, browser=session.session)
         if not await self._second(account, shown, attempt, Use.CONFIRM):
             await self._refuse(who, account, "wrong_sign_in", None, AuditAction.CONFIRM)
-        await self._trail.append(line(who, AuditAction.CONFIRM, self._clock.now(), factor=shown))
+        await self._audit.append(line(who, AuditAction.CONFIRM, self._clock.now(), factor=shown))
         if not await self._sessions.confirm(session):
             raise RefusedError("wrong_sign_in")
         await self._delays.forget(key)
@@ -186,7 +186,7 @@ class SignIn:
         """
         now = self._clock.now()
         known = Actor(account.subject, account.organisation, tuple(sorted(account.roles)), who.where)
-        await self._trail.append(line(known, AuditAction.SIGN_IN, now, way="password", factor=shown))
+        await self._audit.append(line(known, AuditAction.SIGN_IN, now, way="password", factor=shown))
         known_device = self._vault.device_of(device, before or account, now) is not None
         telling = nullcontext() if known_device else self._notices.about(account, Notice.NEW_DEVICE)
         async with telling:
@@ -212,7 +212,7 @@ class SignIn:
         return await self._sessions.begin(account, who)
 
     async def _let_in(
-        self, account: Account, shown: Factor, tallies: dict[Source, str], who: Actor, device: str
+        self, account: Account, shown: Factor, delay_keys: dict[Source, str], who: Actor, device: str
     ) -> Entered:
         if account.waits is not None:
             await self._refuse(who, account, "waits_for_release")
@@ -222,17 +222,17 @@ class SignIn:
         if refused is not None:
             # Both factors were right, a recovery code is used up, and a passkey may be registered now.
             said = line(who, AuditAction.SIGN_IN, self._clock.now(), refused=refused, account=account.subject)
-            await self._trail.append(said)
-            await self._forget(tallies)
+            await self._audit.append(said)
+            await self._forget(delay_keys)
             SIGN_INS.labels("password", refused).inc()
             raise PasskeyMissingError(account)
         entered = await self.begin(account, shown, who, device)
-        await self._forget(tallies)
+        await self._forget(delay_keys)
         return entered
 
-    async def _forget(self, tallies: dict[Source, str]) -> None:
+    async def _forget(self, delay_keys: dict[Source, str]) -> None:
         now = self._clock.now()
-        for source, key in tallies.items():
+        for source, key in delay_keys.items():
             if source is Source.NETWORK:
                 # Only this attempt: whoever has one account there could else try all others for ever. And a centre of
                 # thirty people must not wait because they all came to work.
@@ -252,10 +252,10 @@ class SignIn:
         detail = {"account": account.subject} if account is not None else {}
         # Who waits is not looked at and so not slowed down either: their lines are.
         if code != "wait" or self._lines.try_acquire(who.where):
-            await self._trail.append(line(who, what, self._clock.now(), refused=code, **detail))
+            await self._audit.append(line(who, what, self._clock.now(), refused=code, **detail))
         raise RefusedError(code, retry_after=seconds)
 
-    def _tallies(self, attempt: SignInAttempt, name: str, account: Account | None) -> dict[Source, str]:
+    def _delay_keys(self, attempt: SignInAttempt, name: str, account: Account | None) -> dict[Source, str]:
         now = self._clock.now()
         device = self._vault.device_of(attempt.device, account, now) if account is not None else None
         if device is not None and account is not None:
@@ -266,17 +266,17 @@ class SignIn:
             Source.NETWORK: f"{Source.NETWORK}:{attempt.network}",
         }
 
-    async def _taken(self, tallies: dict[Source, str]) -> int:
+    async def _taken(self, delay_keys: dict[Source, str]) -> int:
         """Count an attempt; the seconds to wait where it may not be looked at (then it is not counted).
 
-        Of attempts at the same moment, one that loses the race for a tally may be counted in those before it.
+        Of attempts at the same moment, one that loses the race for a count may be counted in those before it.
         """
         now = self._clock.now()
-        for key in tallies.values():
-            # Looked at first: what waits for one tally counts in no other, and a flood of it writes nothing.
+        for key in delay_keys.values():
+            # Looked at first: what waits for one count adds to no other, and a flood of it writes nothing.
             if seconds := wait(await self._delays.get(key), now):
                 return seconds
-        for source, key in tallies.items():
+        for source, key in delay_keys.items():
             if not await self._delays.change(key, partial(_one_more, source=source, now=now)):
                 return max(1, wait(await self._delays.get(key), now))
         return 0
@@ -317,5 +317,5 @@ class SignIn:
         return step is not None and await self._accounts.use_step(account.subject, step)
 
 
-def _one_more(tally: FailedAttempts | None, *, source: Source, now: datetime) -> FailedAttempts | None:
-    return None if wait(tally, now) else after_attempt(tally, source, now)
+def _one_more(attempts: FailedAttempts | None, *, source: Source, now: datetime) -> FailedAttempts | None:
+    return None if wait(attempts, now) else after_attempt(attempts, source, now)

@@ -110,12 +110,12 @@ def test_a_password_is_the_same_however_the_keyboard_composed_it() -> None:
 @pytest.mark.parametrize("source", list(Source))
 def test_waits_begin_after_some_attempts_double_and_end(source: Source) -> None:
     delays = DELAYS[source]
-    tally: FailedAttempts | None = None
+    attempts: FailedAttempts | None = None
     now, waits = NOW, []
     for _ in range(delays.free + 15):
-        tally = after_attempt(tally, source, now)
-        waits.append(wait(tally, now))
-        now = tally.until
+        attempts = after_attempt(attempts, source, now)
+        waits.append(wait(attempts, now))
+        now = attempts.until
     assert waits[: delays.free] == [0] * delays.free
     grown = waits[delays.free :]
     assert grown[0] == delays.first.total_seconds()
@@ -125,28 +125,28 @@ def test_waits_begin_after_some_attempts_double_and_end(source: Source) -> None:
 
 
 def test_a_network_where_people_sign_in_all_day_waits_for_nothing_and_one_that_guesses_between_does() -> None:
-    tally: FailedAttempts | None = None
+    attempts: FailedAttempts | None = None
     now = NOW
     for _ in range(3 * DELAYS[Source.NETWORK].free):
-        tally = after_success(after_attempt(tally, Source.NETWORK, now), now)
-    assert wait(tally, now) == 0
+        attempts = after_success(after_attempt(attempts, Source.NETWORK, now), now)
+    assert wait(attempts, now) == 0
     waits = []
     for _ in range(DELAYS[Source.NETWORK].free + 5):
-        tally = after_attempt(tally, Source.NETWORK, now)
-        waits.append(wait(tally, now))
-        now = tally.until
-        tally = after_success(after_attempt(tally, Source.NETWORK, now), now)
+        attempts = after_attempt(attempts, Source.NETWORK, now)
+        waits.append(wait(attempts, now))
+        now = attempts.until
+        attempts = after_success(after_attempt(attempts, Source.NETWORK, now), now)
     assert waits[-1] > waits[-2] > 0
 
 
 def test_after_a_clock_was_ahead_only_who_had_to_wait_waits() -> None:
     ahead = NOW + timedelta(days=1)
-    tally = after_success(after_attempt(None, Source.NETWORK, ahead), ahead + timedelta(seconds=1))
-    assert wait(tally, NOW) == 0
-    assert wait(after_attempt(tally, Source.NETWORK, ahead), NOW) == 0
+    attempts = after_success(after_attempt(None, Source.NETWORK, ahead), ahead + timedelta(seconds=1))
+    assert wait(attempts, NOW) == 0
+    assert wait(after_attempt(attempts, Source.NETWORK, ahead), NOW) == 0
     for _ in range(DELAYS[Source.NETWORK].free + 1):
-        tally = after_attempt(tally, Source.NETWORK, ahead)
-    assert wait(tally, NOW) > 0
+        attempts = after_attempt(attempts, Source.NETWORK, ahead)
+    assert wait(attempts, NOW) > 0
 
 
 def test_one_s_own_browser_waits_a_minute_at_most_and_strangers_a_quarter_of_an_hour() -> None:
@@ -156,9 +156,9 @@ def test_one_s_own_browser_waits_a_minute_at_most_and_strangers_a_quarter_of_an_
 
 
 def test_after_a_day_of_quiet_the_count_begins_anew() -> None:
-    tally = FailedAttempts(50, NOW, NOW)
-    assert after_attempt(tally, Source.STRANGE, NOW + FORGOTTEN - timedelta(seconds=1)).failures == 51
-    assert after_attempt(tally, Source.STRANGE, NOW + FORGOTTEN).failures == 1
+    attempts = FailedAttempts(50, NOW, NOW)
+    assert after_attempt(attempts, Source.STRANGE, NOW + FORGOTTEN - timedelta(seconds=1)).failures == 51
+    assert after_attempt(attempts, Source.STRANGE, NOW + FORGOTTEN).failures == 1
 
 
 @given(st.integers(0, 2**40), st.integers(-5, 5))

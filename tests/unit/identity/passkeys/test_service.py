@@ -69,14 +69,14 @@ class Bench:
     """The service, one account and one authenticator."""
 
     def __init__(self) -> None:
-        self.clock, self.accounts, self.trail = ManualClock(NOW), Accounts(), Mock(append=AsyncMock())
+        self.clock, self.accounts, self.audit = ManualClock(NOW), Accounts(), Mock(append=AsyncMock())
         self.marks = AccountDigests(os.urandom(32))
         self.passkeys = self.service(self.marks)
         self.device = Authenticator(ORIGIN)
 
     def service(self, marks: AccountDigests) -> Passkeys:
         party = RelyingParty("staff.example", ORIGIN)
-        return Passkeys(party, self.accounts, Used(), marks, SILENT, self.trail, self.clock)  # type: ignore[arg-type]  # as far as they are used
+        return Passkeys(party, self.accounts, Used(), marks, SILENT, self.audit, self.clock)  # type: ignore[arg-type]  # as far as they are used
 
     async def register(self, device: Authenticator | None = None, name: str = "phone") -> Account:
         made = (device or self.device).make(self.passkeys.new_options(HERE, self.accounts.now))
@@ -166,7 +166,7 @@ async def test_a_counter_that_goes_back_is_refused_and_written_down(bench: Bench
     assert await bench.proves(bench.signed())
     copy = Authenticator(ORIGIN, id=bench.device.id, key=bench.device.key, handle=bench.device.handle)
     assert not await bench.proves(bench.signed(copy))
-    assert bench.trail.append.call_args.args[0].action == AuditAction.PASSKEY_COPIED.value
+    assert bench.audit.append.call_args.args[0].action == AuditAction.PASSKEY_COPIED.value
     assert await bench.proves(bench.signed())
 
 
@@ -245,7 +245,7 @@ async def test_a_permission_to_register_is_over_after_ten_minutes_or_any_change_
 
 async def test_at_an_address_without_passkeys_none_count(bench: Bench) -> None:
     answer = bench.signed()
-    nowhere = Passkeys(None, bench.accounts, Used(), bench.marks, SILENT, bench.trail, bench.clock)  # type: ignore[arg-type]  # as above
+    nowhere = Passkeys(None, bench.accounts, Used(), bench.marks, SILENT, bench.audit, bench.clock)  # type: ignore[arg-type]  # as above
     assert not await nowhere.prove(bench.accounts.now, Use.SIGN_IN, HERE, answer)
     with pytest.raises(RefusedError, match="passkey_nowhere"):
         nowhere.options(Use.SIGN_IN, HERE)
