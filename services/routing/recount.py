@@ -154,7 +154,7 @@ async def recount(reader: Reader, told: Mapping[int, PartitionLoads]) -> Differe
                 if isinstance(event := readable(raw), RoutingEvent):
                     counted.take(event)
         sums = {c: CaseTotals(x.open_cases, x.weighted, x.guests, x.severe) for c, x in summary.loads.items()}
-        if wrong := difference(sums, counted.tallies()):
+        if wrong := difference(sums, counted.case_totals()):
             found[partition] = wrong
     return found
 

@@ -73,7 +73,7 @@ def page_router(
             harms=list(HarmType),
             offers=offers,
             more=more,
-            tally=await guarded(lambda: count_cases(case_service.cases, center_id)),
+            counts=await guarded(lambda: count_cases(case_service.cases, center_id)),
             view=center_id,
             me=principal.subject,
             who=case_service.staff.name,

@@ -192,7 +192,7 @@ class EscalationWorker:
         self,
         cases: CaseStore,
         centers: CenterStore,
-        tallies: RecentAlertStore,
+        recent_alerts: RecentAlertStore,
         delivery: Delivery,
         broadcaster: ConsoleBroadcaster,
         relay: Relay,
@@ -203,7 +203,7 @@ class EscalationWorker:
         """``worker`` names this process in leases."""
         self._cases = cases
         self._centers = centers
-        self._tallies = tallies
+        self._recent_alerts = recent_alerts
         self._delivery = delivery
         self._broadcaster = broadcaster
         self._relay = relay
@@ -524,13 +524,13 @@ class EscalationWorker:
             _trace(outcome, began)
         self._judge([outcome.reason for outcome in outcomes if outcome.reason not in NOT_SENT])
         told_at = [attempt.endpoint.key for o in outcomes if o.reason is None for attempt in o.told]
-        self._tallies.note(told_at, self._clock.now())
+        self._recent_alerts.note(told_at, self._clock.now())
 
     async def _recent(self, keys: Collection[str], *, urgent: bool) -> Mapping[str, RecentAlerts]:
         """Return the recent alerts of these places. Without them messages go that could have been batched, no more."""
         try:
             async with asyncio.timeout(URGENT_WAIT_S if urgent else None):
-                return await self._tallies.load(keys) if keys else {}
+                return await self._recent_alerts.load(keys) if keys else {}
         except (TransientError, TimeoutError) as error:
             _LOG.warning("alerts.tally_not_read", reason=str(error))
             return {}

@@ -97,7 +97,7 @@ class LoadView:
         """Every centre now. ``own`` are the partitions this worker folds itself."""
         load, guests, severe = (dict.fromkeys(CENTER_IDS, 0) for _ in range(3))
         heard: list[Mapping[str, LoadTotal | CaseTotals]] = [s.loads for p, s in self.summaries.items() if p not in own]
-        heard += [state.tallies for state in own.values()]
+        heard += [state.case_totals for state in own.values()]
         for sums in heard:
             for center_id, part in sums.items():
                 if center_id in load:
@@ -209,7 +209,7 @@ class LoadPublisher:
     async def tell(self, owned: Mapping[int, PartitionState]) -> None:
         """Publish what has changed since it was last told, or was told too long ago; nothing that cannot be true."""
         now = self._clock.monotonic()
-        wrong = {p for p, state in owned.items() if any(tally.impossible for tally in state.tallies.values())}
+        wrong = {p for p, state in owned.items() if any(totals.impossible for totals in state.case_totals.values())}
         if wrong:
             self._doubt(wrong)
         self._impossible = wrong
@@ -233,10 +233,10 @@ class LoadPublisher:
     def _record(self, partition: int, state: PartitionState) -> Record:
         now = self._clock.now()
         loads = {}
-        for center_id, tally in state.tallies.items():
-            if tally.open_cases:
+        for center_id, totals in state.case_totals.items():
+            if totals.open_cases:
                 waiting, since = state.waits(center_id)
-                loads[center_id] = LoadTotal(**tally._asdict(), waiting=waiting, waiting_since=since)
+                loads[center_id] = LoadTotal(**totals._asdict(), waiting=waiting, waiting_since=since)
         event = LoadSummarized(
             partition=partition, upto=state.position, loads=loads, summarized_at=now, worker=self._worker
         )

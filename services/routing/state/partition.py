@@ -33,7 +33,7 @@ class PartitionState:
     cases_position: int = 0
     report_states: MutableMapping[str, ReportState] = field(default_factory=dict)
     """Every report there ever was."""
-    tallies: dict[str, CaseTotals] = field(default_factory=dict)
+    case_totals: dict[str, CaseTotals] = field(default_factory=dict)
     """Sums over each centre's open cases."""
     waiting: dict[str, WaitingList] = field(default_factory=_in_memory)
     """Of each centre; ``[]`` makes one that is not there."""
@@ -114,8 +114,8 @@ class PartitionState:
 
     def _count(self, report_state: ReportState, sign: int) -> None:
         if report_state.weight:
-            known = self.tallies.get(report_state.center_id, NO_CASES)
-            self.tallies[report_state.center_id] = known.plus(report_state, sign)
+            known = self.case_totals.get(report_state.center_id, NO_CASES)
+            self.case_totals[report_state.center_id] = known.plus(report_state, sign)
 
 
 def _waits_as(report_state: ReportState) -> tuple[datetime, bool]:

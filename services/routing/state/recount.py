@@ -61,7 +61,7 @@ class Recount:
                 return
         self._lines[event.report_id] = line
 
-    def tallies(self) -> dict[str, CaseTotals]:
+    def case_totals(self) -> dict[str, CaseTotals]:
         """Sum up every centre's open cases."""
         cases, weighted, guests, severe = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
         for line in self._lines.values():

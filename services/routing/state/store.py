@@ -62,7 +62,7 @@ class Checkpoint(NamedTuple):
     """Every acknowledgement in `cases[p]` below it is in the store."""
     rule_version: int
     """The rule the weights in the sums were made with."""
-    tallies: Mapping[str, CaseTotals]
+    case_totals: Mapping[str, CaseTotals]
 
 
 class StateStore:
@@ -111,8 +111,11 @@ class StateStore:
             {
                 "format": FORMAT,
                 "waiting": self.numbers,
-                **checkpoint._asdict(),
-                "tallies": {center: list(tally) for center, tally in checkpoint.tallies.items()},
+                "position": checkpoint.position,
+                "last": checkpoint.last,
+                "cases_position": checkpoint.cases_position,
+                "rule_version": checkpoint.rule_version,
+                "tallies": {center: list(totals) for center, totals in checkpoint.case_totals.items()},
             }
         )
         self.txn.put(_CHECKPOINT, value)
@@ -137,8 +140,8 @@ class StateStore:
         for center, (people, drills) in kept["waiting"].items():
             self.waiting[center]
             self.numbers[center] = (people, drills)
-        tallies = {center: CaseTotals(*sums) for center, sums in kept["tallies"].items()}
-        return Checkpoint(kept["position"], kept["last"], kept["cases_position"], kept["rule_version"], tallies)
+        totals = {center: CaseTotals(*sums) for center, sums in kept["tallies"].items()}
+        return Checkpoint(kept["position"], kept["last"], kept["cases_position"], kept["rule_version"], totals)
 
 
 def digest(value: bytes | None) -> str:
@@ -156,13 +159,13 @@ def state_of(store: StateStore) -> PartitionState:
     if (checkpoint := store.checkpoint) is not None:
         found.position, found.last = checkpoint.position, checkpoint.last
         found.cases_position = checkpoint.cases_position
-        found.tallies = dict(checkpoint.tallies)
+        found.case_totals = dict(checkpoint.case_totals)
     return found
 
 
 def checkpoint_of(state: PartitionState) -> Checkpoint:
     """Return the checkpoint of a store that holds all of the state."""
-    return Checkpoint(state.position, state.last, state.cases_position, RULE_VERSION, state.tallies)
+    return Checkpoint(state.position, state.last, state.cases_position, RULE_VERSION, state.case_totals)
 
 
 V = TypeVar("V")

@@ -125,18 +125,18 @@ class NotifyHarness:
         """
         await eventually(self.all_heard)
         await eventually(self.at_rest)
-        tallies = self.notify.escalation_worker._tallies
+        recent_alerts = self.notify.escalation_worker._recent_alerts
         # Its job writes them up to ten seconds later: alerts of this test must not have those of the next one bundled.
-        await tallies.save()
+        await recent_alerts.save()
         database = self.notify.cases.database
-        names = set(await database.list_collection_names()) - KEPT  # tallies last: their write may be on its way
-        for name in sorted(names, key=lambda name: name == tallies.collection.name):
+        names = set(await database.list_collection_names()) - KEPT  # recent alerts last: their write may be on its way
+        for name in sorted(names, key=lambda name: name == recent_alerts.collection.name):
             await database[name].delete_many({})
         # What consoles were last shown: a newer state of a case is one with a higher revision.
         self.notify.broadcaster._given.clear()
         self.notify.broadcaster._early.clear()
         self.notify.centers.saves += 1  # what was read of the centers counts no more
-        tallies._known.clear()
+        recent_alerts._known.clear()
         self.notify.staff.take(Directory())
         self.http.cookies.clear()
         _EARLIER[self.bus.topic_prefix] = await ends_of(self.bus)

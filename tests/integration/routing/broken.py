@@ -104,8 +104,8 @@ def miscount() -> None:
         accepted = accept(self, report_id, report_state)
         number += accepted
         if accepted and number % _MISCOUNTED_EACH == 0:
-            known = self.tallies.get(MISCOUNTED, NO_CASES)
-            self.tallies[MISCOUNTED] = known._replace(open_cases=known.open_cases + 1, weighted=known.weighted + 10)
+            known = self.case_totals.get(MISCOUNTED, NO_CASES)
+            self.case_totals[MISCOUNTED] = known._replace(open_cases=known.open_cases + 1, weighted=known.weighted + 10)
         return accepted
 
     _replace(PartitionState, "accept", wrongly)
@@ -115,7 +115,7 @@ def spoiled_checkpoint() -> None:
     commit = StateStore.commit
 
     def spoiled(self: StateStore, checkpoint: Checkpoint) -> None:
-        commit(self, checkpoint._replace(tallies={**checkpoint.tallies, SPOILED: CaseTotals(99, 990, 0, 9)}))
+        commit(self, checkpoint._replace(case_totals={**checkpoint.case_totals, SPOILED: CaseTotals(99, 990, 0, 9)}))
 
     _replace(StateStore, "commit", spoiled)
 

@@ -85,8 +85,8 @@ class Table:
         for event in await self.log():
             told.fold(event)
             told.position += 1
-        mine = {c: t for c, t in hand.state.tallies.items() if any(t)}
-        theirs = {c: t for c, t in told.tallies.items() if any(t)}
+        mine = {c: t for c, t in hand.state.case_totals.items() if any(t)}
+        theirs = {c: t for c, t in told.case_totals.items() if any(t)}
         same = hand.state.report_states == told.report_states and mine == theirs
         return same and hand.state.position == told.position
 

@@ -139,8 +139,8 @@ def busy_board() -> st.SearchStrategy[CenterLoads]:
 
 def weighed(state: PartitionState) -> dict[str, int]:
     """What each centre's open cases weigh; 0 where there were some."""
-    return {center_id: tally.weighted for center_id, tally in state.tallies.items()}
+    return {center_id: totals.weighted for center_id, totals in state.case_totals.items()}
 
 
 def counted(state: PartitionState) -> dict[str, int]:
-    return {center_id: tally.open_cases for center_id, tally in state.tallies.items()}
+    return {center_id: totals.open_cases for center_id, totals in state.case_totals.items()}

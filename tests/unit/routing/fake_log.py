@@ -178,5 +178,6 @@ def agrees(known: PartitionState, log: FakeLog, partition: int = 0) -> bool:
     return (
         known.report_states == told.report_states
         and known.position == told.position
-        and {c: t for c, t in known.tallies.items() if any(t)} == {c: t for c, t in told.tallies.items() if any(t)}
+        and {c: t for c, t in known.case_totals.items() if any(t)}
+        == {c: t for c, t in told.case_totals.items() if any(t)}
     )

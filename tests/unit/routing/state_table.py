@@ -181,7 +181,7 @@ class Table:
 
 
 def real(state: PartitionState) -> dict[str, CaseTotals]:
-    return {c: tally for c, tally in state.tallies.items() if any(tally)}
+    return {c: totals for c, totals in state.case_totals.items() if any(totals)}
 
 
 def lists(state: PartitionState) -> dict[str, list[str]]:

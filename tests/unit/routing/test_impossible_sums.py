@@ -41,8 +41,8 @@ def teller_of(table: Table, loads: Loads, view: LoadView, restorer: Restorer) ->
 
 
 def below_nothing(table: Table) -> str:
-    center, tally = next(iter(real(table.state).items()))
-    table.state.tallies[center] = tally._replace(weighted=-5, guests=-5, severe=-1)
+    center, totals = next(iter(real(table.state).items()))
+    table.state.case_totals[center] = totals._replace(weighted=-5, guests=-5, severe=-1)
     table.state.changes += 1
     return center
 
@@ -62,7 +62,7 @@ async def test_sums_below_nothing_end_nothing_are_told_to_nobody_and_mended_at_o
     await load_publisher.tell(table.worker.owned())
     assert len(loads.told) == 1, "what cannot be true is told to nobody"
     async with asyncio.timeout(DEADLINE_S):
-        while table.state.tallies[center].impossible:  # noqa: ASYNC110  # the restorer has no signal
+        while table.state.case_totals[center].impossible:  # noqa: ASYNC110  # the restorer has no signal
             await asyncio.sleep(0.01)
     running.cancel()
     table.assert_true()
@@ -110,7 +110,7 @@ async def test_what_is_read_by_half_is_told_to_nobody(monkeypatch: pytest.Monkey
     table.place.routings.fail_after = 15
     with pytest.raises(TransientError):
         await restorer.restore_suspected()
-    assert any(tally.open_cases for tally in table.state.tallies.values()), "or there is nothing to tell"
+    assert any(totals.open_cases for totals in table.state.case_totals.values()), "or there is nothing to tell"
     await load_publisher.look()
     assert (loads.told, table.worker.owned()) == ([], {})
     await restorer.restore_suspected()

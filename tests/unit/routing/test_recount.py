@@ -44,17 +44,17 @@ def plainly(events: Sequence[RoutingEvent]) -> dict[str, CaseTotals]:
             case ReportEnded():
                 told["open"] = False
         newest[event.report_id] = told
-    tallies: dict[str, CaseTotals] = {}
+    case_totals: dict[str, CaseTotals] = {}
     for one in newest.values():
         weight = severity_of(one["facts"]).weight
         if one["open"] and weight:
-            known = tallies.get(one["owner"], CaseTotals())
+            known = case_totals.get(one["owner"], CaseTotals())
             guest = weight if one["owner"] != one["home"] else 0
             severe = known.severe + severity_of(one["facts"]).severe
-            tallies[one["owner"]] = CaseTotals(
+            case_totals[one["owner"]] = CaseTotals(
                 known.open_cases + 1, known.weighted + weight, known.guests + guest, severe
             )
-    return tallies
+    return case_totals
 
 
 @given(any_history())
@@ -62,7 +62,7 @@ def test_it_comes_to_the_same_as_the_plainest_way(events: list[RoutingEvent]) ->
     recount = Recount()
     for event in events:
         recount.take(event)
-    assert recount.tallies() == plainly(events)
+    assert recount.case_totals() == plainly(events)
 
 
 async def test_a_job_of_its_own_finds_sums_that_were_told_and_are_not_in_the_log() -> None:

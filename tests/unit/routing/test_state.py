@@ -125,8 +125,8 @@ async def test_a_state_folder_that_was_deleted_gives_the_same_decisions() -> Non
 def spoil(table: Table) -> None:
     """Wrong sums on disk, by which it shows whether a store was believed."""
     state = table.state
-    center, tally = next(iter(real(state).items()))
-    state.tallies[center] = tally._replace(weighted=tally.weighted + 10)
+    center, totals = next(iter(real(state).items()))
+    state.case_totals[center] = totals._replace(weighted=totals.weighted + 10)
     table.changelog.commit(0)
 
 

@@ -323,7 +323,7 @@ def test_whatever_moment_a_process_is_killed_at_the_store_is_a_prefix(tmp_path: 
         position = store.checkpoint.position
         assert position >= said - 50  # the last line may have been cut off
         assert sorted(store.report_states) == sorted(report_id(n) for n in range(position))
-        assert store.checkpoint.tallies["busan"].open_cases == position
+        assert store.checkpoint.case_totals["busan"].open_cases == position
         folder.close()
         said = position
 
