@@ -63,9 +63,9 @@ def router(
     readers = authorize(Action.OPERATIONS_READ)
 
     @routes.get("/operations")
-    async def standing(request: Request, principal: Annotated[Principal, Depends(readers)]) -> Response:
+    async def overview(request: Request, principal: Annotated[Principal, Depends(readers)]) -> Response:
         authorize.require(request, principal, Action.OPERATIONS_READ, MINISTRY)
-        found = await operations.standing()
+        found = await operations.overview()
         try:
             centers = await reader.centers()
         except TransientError:

@@ -83,7 +83,7 @@ class Dead:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Overview:
     """All values of the page, of about one moment."""
 
     at: datetime
@@ -106,13 +106,13 @@ class Operations:
         self._redrives = redrives
         self._clock = clock
 
-    async def standing(self) -> Standing:
+    async def overview(self) -> Overview:
         """Load the page. Store and cluster are asked side by side; neither holds the other up."""
         now = self._clock.now()
         numbers, unseen, (flow, lags, dead) = await asyncio.gather(
             _part(self._watch.reconcile()), _part(self._reader.oldest_unseen()), self._of_cluster(now)
         )
-        return Standing(now, numbers, flow, lags, dead, unseen)
+        return Overview(now, numbers, flow, lags, dead, unseen)
 
     async def letters(self, topic: Topic) -> Part[DeadLetterList]:
         """The newest dead letters of one topic."""

@@ -131,13 +131,13 @@ class _Actions:
         except Problem as problem:
             # What was done before this was asked stays done.
             return self.entry(request, typed=receipt, problem=problem, said=said)
-        page = self.standing(request, receipt, answer, said=said)
+        page = self.status_page(request, receipt, answer, said=said)
         return self._with_place(request, page, caller, typed)
 
-    def standing(self, request: Request, receipt: str, answer: StatusAnswer, *, said: str = "") -> Response:
+    def status_page(self, request: Request, receipt: str, answer: StatusAnswer, *, said: str = "") -> Response:
         return self._pages.render(
             request,
-            "standing.html",
+            "report-status.html",
             public=True,
             form_of_step="again",
             receipt=receipt,
@@ -208,7 +208,7 @@ class _Actions:
         said = receipt_words.done(action, answer)
         if answer is None:
             return await self.status(request, caller, typed, said=said)
-        return self.standing(request, typed.one("receipt")[: receipt_forms.RECEIPT_CHARS], answer, said=said)
+        return self.status_page(request, typed.one("receipt")[: receipt_forms.RECEIPT_CHARS], answer, said=said)
 
     def _with_place(self, request: Request, page: Response, caller: Caller, typed: Typed) -> Response:
         """Let the browser keep its place for this visit: what it sent was right."""

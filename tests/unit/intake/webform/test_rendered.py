@@ -120,7 +120,7 @@ def test_on_the_status_each_number_has_its_name_and_check_again_its_space(
     answer = StatusAnswer(
         state=State.RECEIVED, since=NOW, received_at=NOW, hand_over_until=NOW, word_for_status=word_for_status
     )
-    page = text_of(actions(view).standing(request(query="lang=ko"), "1", answer))
+    page = text_of(actions(view).status_page(request(query="lang=ko"), "1", answer))
     assert "넘겨주기 번호를 무효로 하기" in page, "번호 alone is the receipt number"
     assert '<div class="again"><button' in page
 
@@ -128,7 +128,7 @@ def test_on_the_status_each_number_has_its_name_and_check_again_its_space(
 @pytest.mark.parametrize(("messages", "said"), [(0, []), (1, ["You left 1 message."]), (2, ["You left 2 messages."])])
 def test_the_status_says_what_it_counts(view: FormRenderer, messages: int, said: list[str]) -> None:
     answer = StatusAnswer(state=State.RECEIVED, since=NOW, received_at=NOW, messages=messages)
-    page = text_of(actions(view).standing(request(), "1", answer))
+    page = text_of(actions(view).status_page(request(), "1", answer))
     assert re.findall(r"<p>(You left [^<]*)</p>", page) == said
 
 
@@ -137,7 +137,7 @@ def test_a_word_that_the_status_asked_for_is_changed_and_not_set(
     view: FormRenderer, is_set: bool, offered: str
 ) -> None:
     answer = StatusAnswer(state=State.RECEIVED, since=NOW, received_at=NOW, word_for_status=is_set)
-    page = text_of(actions(view).standing(request(), "1", answer))
+    page = text_of(actions(view).status_page(request(), "1", answer))
     assert re.findall(r"<button type=\"submit\">(\w+ \w+ word[^<]*)<", page) == [offered]
 
 
