@@ -119,6 +119,7 @@ REASONS: Final[dict[str, str]] = {
     "wrong_sign_in": n("Sign-in does not fit"),
     "wait": n("Too many attempts"),
     "waits_for_release": n("Account waits for release"),
+    "most_accounts": n("Organisation has too many accounts"),
     "no_invitation": n("Invitation does not count"),
     "wrong_state": n("Not begun in this browser, or too late"),
     "wrong_token": n("Answer of the sign-in provider not verified"),

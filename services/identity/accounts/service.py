@@ -89,7 +89,11 @@ class Administration:
             return await self._added(who, account), code
         async with self._making:  # one after the other: many at once are counted too
             if await self._accounts.kept(organisation, self._clock.now() - MADE_LATELY) >= MOST_ACCOUNTS:
-                raise RefusedError(ChangeRefusal.MOST_ACCOUNTS)
+                why = ChangeRefusal.MOST_ACCOUNTS
+                said = {"of": organisation, "roles": " ".join(account.roles)}
+                refusal = line(who, AuditAction.CREATE, self._clock.now(), refused=why, **said)
+                self._audit.note(refusal, rate_limited=True)
+                raise RefusedError(why)
             return await self._added(who, account), code
 
     async def create_ready(

@@ -412,6 +412,10 @@ async def test_an_administrator_makes_no_more_accounts_than_an_organisation_may_
 
     at_once = await asyncio.gather(*(made(f"one.{number}") for number in range(5)))
     assert sorted(at_once) == [(200, False)] * 3 + [(422, True)] * 2
+    refused = [line for line in await identity.lines("account.create") if line.outcome is AuditOutcome.REFUSED]
+    assert [(line.actor is not None, line.reason, line.detail) for line in refused] == [
+        (True, "most_accounts", {"of": "jeju", "roles": "operator"})
+    ] * 2
     for one in await identity.accounts.store.of("jeju"):
         if one.state is AccountState.INVITED:
             await http.post(f"/accounts/{one.subject}/disable", data={"changes": "0", "reason": "left"})

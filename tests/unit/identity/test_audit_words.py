@@ -15,6 +15,7 @@ IN_PLACE_OF_ANOTHER = {"step_up_unavailable"}
 """Shown to people alone; the audit has ``provider_unavailable``."""
 CODES = (words.WORDS.keys() | oidc_pages.WORDS.keys() | account_page.REASONS.keys()) - IN_PLACE_OF_ANOTHER | {
     "no_invitation",
+    "most_accounts",
     "counter_went_back",
     "command",
     "unsealed",
