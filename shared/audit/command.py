@@ -17,7 +17,7 @@ from typing import Final
 
 from shared import log, mongo
 from shared.audit import chain, published
-from shared.audit.anchors import HEAD
+from shared.audit.anchors import CHECKPOINT, HEAD
 from shared.audit.chain import AuditKeys, any_of, service_secret
 from shared.audit.model import SERVICES, SYSTEM, Anchor, AuditEntry
 from shared.audit.published import AnchorFile, PublishedAnchors
@@ -145,11 +145,12 @@ async def _restored(store: StoreSettings, settings: VerifierSettings, backup: st
 async def _published(settings: VerifierSettings, *, ask_kafka: bool) -> tuple[dict[str, PublishedAnchors], list[str]]:
     """What was published, by service, from the topic and from the copy of it; and what is wrong with these."""
     keys, verifier = {service: keys_of(settings, service) for service in SERVICES}, verifier_keys(settings)
-    lines = await published.read(load(KafkaSettings)) if ask_kafka else []
+    since = published.counts_since(SystemClock().now())
+    lines = await published.read(load(KafkaSettings), since) if ask_kafka else []
     copied: list[str] = []
     file = AnchorFile(settings.audit_anchors) if settings.audit_anchors is not None else None
     if file is not None:
-        copied = file.lines()
+        copied = file.lines(since)
     found, foreign = published.parse([*copied, *lines], keys, verifier)
     if file is not None:
         file.append(published.to_copy(lines, foreign, copied), copied)
@@ -176,6 +177,8 @@ async def _verify(store: StoreSettings, settings: VerifierSettings, given: argpa
         before = await audit.head()
         noted = [anchor for name, anchor in given.anchor if name == service]
         findings = await audit.verify(noted, outside[service].expected())
+        early = outside[service].removed_early(await audit.anchors.get(CHECKPOINT), SystemClock().now())
+        findings += [early] if early is not None else []
         if not (given.without_topic or given.stopped):
             waiting = await audit.oldest_after(outside[service].reached())
             silent = outside[service].silent(waiting, SystemClock().now())

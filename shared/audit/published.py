@@ -38,8 +38,12 @@ PUBLISH_S: Final = 20.0
 """How often a new head is published; so long a store may be rolled back unseen by the topic."""
 SILENT: Final = timedelta(minutes=10)
 """So long after a line there must be an anchor of it, or of one after it."""
+_SLACK: Final = timedelta(days=1)
+"""Between the times of a line and of its anchor, and between clocks."""
 _CLOSE_S: Final = 5.0
 _RESTORED: Final = " restored="
+_PARTS: Final = 4
+"""Of an anchor as text."""
 _LONGEST: Final = 1000
 """Characters of a published line that are looked at and copied; an anchor has fewer than 300."""
 _FOREIGN: Final = 1000
@@ -99,14 +103,15 @@ async def send(settings: KafkaSettings, service: str, text: str) -> None:
             _log.warning("audit.anchor_close_failed", error=str(error))
 
 
-async def read(settings: KafkaSettings) -> list[str]:
-    """Every line of the topic, oldest first. Raises ``TransientError``."""
+async def read(settings: KafkaSettings, since: datetime) -> list[str]:
+    """Every line of the topic that counts, as in the copy (``AnchorFile.lines``). Raises ``TransientError``."""
     reader = PartitionReader(settings, AUDIT_ANCHORS)
     await reader.start()
     try:
         ends = await reader.ends(await reader.partitions())
         spans = {partition: (0, end) for partition, end in ends.items()}
-        return [one_line(_text(record.value or b"")) async for record in reader.read(spans)]
+        texts = (_text(record.value or b"") async for record in reader.read(spans))
+        return [one_line(text) async for text in texts if not is_over(text, since)]
     finally:
         await reader.stop()
 
@@ -118,6 +123,22 @@ def one_line(text: str) -> str:
 
 def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
+
+
+def counts_since(now: datetime) -> datetime:
+    """From when on anchors count: the lines that older ones name have been removed, and later ones vouch for others.
+
+    A line's MAC covers all lines before it.
+    """
+    return now - chain.KEPT - _SLACK
+
+
+def is_over(line: str, since: datetime) -> bool:
+    """Whether a line says that it is an anchor of before ``since``. What a restore kept is never over."""
+    parts = line.split(":")
+    if len(parts) != _PARTS or _RESTORED in line or not parts[2].isdecimal():
+        return False
+    return int(parts[2]) < since.timestamp() * 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +187,21 @@ class PublishedAnchors:
             " after 20 seconds. If the service was stopped, start it and ask again in a minute. If it runs, see that it"
             " may write the topic audit-anchors (runbook AuditAnchorsLate); else somebody keeps its anchors back",
         )
+
+    def removed_early(self, checkpoint: Anchor | None, now: datetime) -> ChainFinding | None:
+        """A finding if lines are gone behind the log's ``checkpoint`` that were signed less than two years ago.
+
+        Only older ones are swept. Whoever has a service's key can sign a checkpoint, but takes back no anchor.
+        """
+        if checkpoint is None:
+            return None
+        since = now - chain.KEPT + _SLACK
+        gone = [one for one in self.anchors if one.seq <= checkpoint.seq and one.at > since and not self.is_lost(one)]
+        if not gone:
+            return None
+        last = max(gone, key=lambda one: one.seq)
+        message = f"line {last.seq}, signed on {last.at:%Y-%m-%d}, was removed before its two years were over"
+        return ChainFinding("removed", last.seq, message)
 
     def reached(self) -> int:
         """The last line that an anchor vouches for, or that a restore kept; 0 where there is neither."""
@@ -250,13 +286,14 @@ class AnchorFile:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def lines(self) -> list[str]:
-        """Every line. Raises ``OSError``."""
+    def lines(self, since: datetime | None = None) -> list[str]:
+        """Every line, or with ``since`` those that are not over (``is_over``). Raises ``OSError``."""
         if not self._path.exists():
             return []
         # By b"\n" alone: a service may publish what other newlines would take apart.
         with self._path.open("rb") as file:
-            return [sys.intern(line) for raw in file if (line := _text(raw.removesuffix(b"\n")))]
+            texts = (line for raw in file if (line := _text(raw.removesuffix(b"\n"))))
+            return [sys.intern(line) for line in texts if since is None or not is_over(line, since)]
 
     def append(self, lines: Sequence[str], copied: Sequence[str] | None = None) -> None:
         """Add what is not there; on disk when it returns. ``copied``: what ``lines`` said. Raises ``OSError``."""

@@ -63,7 +63,7 @@ async def test_a_store_rolled_back_with_all_its_heads_is_found_and_a_restore_tha
         anchors = AnchorPublisher(opened(store_settings), bus_settings, clock)
         await anchors.publish()
         await anchors.publish()
-    assert len(await published.read(bus_settings)) == 2
+    assert len(await published.read(bus_settings, NOW)) == 2
     assert (await verified())[0] == 0
     await roll_back(log, older)
     code, text = await verified()
@@ -129,6 +129,6 @@ async def test_an_anchor_waits_for_kafka_and_the_metric_says_how_long(
     assert waits() == 0
     head = await log.head()
     assert head is not None
-    [line] = await published.read(bus_settings)
+    [line] = await published.read(bus_settings, NOW)
     assert line.startswith("intake=2:")
     log.lines.database.client.close()

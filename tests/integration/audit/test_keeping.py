@@ -4,6 +4,7 @@ import base64
 import os
 from collections.abc import Iterable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -111,21 +112,44 @@ async def test_lines_are_found_by_day_actor_outcome_and_report_and_paged(
     assert sorted((row.actor, row.done) for row in usage_counts) == [("s-0", 80), ("s-1", 80), ("s-2", 80), ("s-7", 60)]
 
 
+async def verify(store: StoreSettings, *arguments: str, **settings: str) -> tuple[int, str]:
+    env = {
+        **os.environ,
+        "MONGODB_URI": store.uri.get_secret_value(),
+        "MONGODB_DATABASE_PREFIX": store.database_prefix,
+        "IEUM_AUDIT_VERIFIER_KEY": base64.b64encode(VERIFIER).decode(),
+        **settings,
+    }
+    return await forking.run(("shared.audit", "verify", "--without-topic", *arguments), env=env)
+
+
+async def test_whoever_has_a_services_key_removes_no_line_behind_a_mark_before_its_time(
+    log: AuditLog, store_settings: StoreSettings, tmp_path: Path
+) -> None:
+    await filled(log)
+    head = await log.head()
+    assert head is not None
+    copy = tmp_path / "published"
+    copy.write_text(f"intake={chain.format_anchor(head)}\n", "ascii")
+    await log.append(entry(11))
+    assert (await verify(store_settings, IEUM_AUDIT_ANCHORS=str(copy)))[0] == 0
+    await log.anchors.keep("checkpoint", chain.sign_anchor(KEYS, "intake", "checkpoint", head.seq, head.mac, NOW))
+    await log.lines.delete_many({"_id": {"$in": list(range(1, head.seq + 1))}})
+    assert await log.verify() == [], "the service itself sees none of the anchors"
+    code, text = await verify(store_settings, IEUM_AUDIT_ANCHORS=str(copy))
+    assert code == 1
+    assert "intake: removed: line 10, signed on" in text
+
+
 async def test_the_command_proves_both_logs_and_fails_on_a_finding(
     log: AuditLog, store_settings: StoreSettings
 ) -> None:
     await filled(log)
     head = await log.head()
     assert head is not None
-    env = {
-        **os.environ,
-        "MONGODB_URI": store_settings.uri.get_secret_value(),
-        "MONGODB_DATABASE_PREFIX": store_settings.database_prefix,
-        "IEUM_AUDIT_VERIFIER_KEY": base64.b64encode(VERIFIER).decode(),
-    }
 
     async def proved(*arguments: str) -> tuple[int, str]:
-        return await forking.run(("shared.audit", "verify", "--without-topic", *arguments), env=env)
+        return await verify(store_settings, *arguments)
 
     code, text = await proved()
     assert code == 0, text

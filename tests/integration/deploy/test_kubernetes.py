@@ -68,8 +68,8 @@ TEN_YEARS_REPORTS: Final = 103_000
 """Of the country: 28.2 a day."""
 ANCHOR_KB: Final = 0.9
 """Of the verifier's memory, for each anchor: 0.7 measured, 240 MB at most for 200,000, of which 101 with none."""
-MANY_ANCHORS: Final = 1_000_000
-"""Three services that are used for eight hours of each working day publish so many in a year."""
+MANY_ANCHORS: Final = 2_000_000
+"""Three services that are used for eight hours of each working day publish so many in the two years that they count."""
 HEARD_S: Final = 10
 """Within which the nodes of a cluster have heard that a pod is going."""
 Document = dict[str, Any]

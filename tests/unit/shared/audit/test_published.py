@@ -100,6 +100,26 @@ def test_what_is_in_the_topic_and_in_its_copy_is_in_memory_once(tmp_path: Path) 
     assert file.lines()[0] is published.one_line(raw.decode()) is not raw.decode()
 
 
+def test_lines_that_were_removed_before_their_two_years_are_found_whoever_signed_the_mark() -> None:
+    found = known(line(anchor(5, 1)), line(anchor(9, 2)))
+    mark = chain.sign_anchor(KEYS["intake"], "intake", "checkpoint", 6, "ab" * 32, NOW)
+    assert found.removed_early(None, NOW) is None
+    finding = found.removed_early(mark, NOW + timedelta(days=700))
+    assert finding is not None
+    assert (finding.kind, finding.seq) == ("removed", 5)
+    assert found.removed_early(mark, NOW + timedelta(days=733)) is None, "the sweep of a log"
+    assert known(line(anchor(5, 1)), restored(4, 3)).removed_early(mark, NOW) is None, "a restore lost it"
+
+
+def test_anchors_of_lines_that_were_swept_are_not_held_and_restores_are(tmp_path: Path) -> None:
+    years, file = 3 * 365 * 24 * 60, AnchorFile(tmp_path / "published")
+    old, young, strange = line(anchor(5, 1)), line(anchor(9, years)), ["a:b:c:d", f"{'9' * 900}:b", "intake=1:ab:²:d"]
+    file.append([old, restored(5, 2), young, *strange])
+    since = published.counts_since(NOW + timedelta(minutes=years))
+    assert file.lines(since) == [restored(5, 2), young, *strange]
+    assert published.counts_since(NOW) < NOW - chain.KEPT, "no line that is not swept yet"
+
+
 SHARED = AuditKeys(b"s" * 32)
 CHANGED = {service: AuditKeys(service_secret(b"v" * 32, service), SHARED) for service in KEYS}
 
