@@ -27,6 +27,7 @@ import pytest
 
 from services.analytics.counting.models import Fact
 from services.intake.phone.models import Call, CallState
+from services.notify.escalation.rules import OVERDUE_AFTER
 from services.routing.state.loads import LoadView
 from shared.clock import SystemClock
 from shared.events.base import encode
@@ -59,6 +60,8 @@ pytestmark = [pytest.mark.timeout(1200)]
 _MEGABYTE: Final = 1_000_000
 _MINUTE: Final = 60.0
 _DAY: Final = 24 * 60 * _MINUTE
+_LATE_S: Final = OVERDUE_AFTER.total_seconds() + 10
+"""So long nobody is alerted when AlertsLate is to fire."""
 _DUE: Final = 25
 """So many alerts are due when AlertsWaiting is to fire."""
 _BEHIND: Final = 1001
@@ -153,6 +156,7 @@ async def test_the_store_hangs(system: System, watch: Watch, publisher: Publishe
         with system.stopped("routing"):
             (await system.report()).raise_for_status()
             os.kill(system.stack.pids["store"], signal.SIGSTOP)
+            since = time.monotonic()
         try:
             asking = asyncio.create_task(system.keep_reporting())
             await watch.fires("InsertsFail")
@@ -175,6 +179,7 @@ async def test_the_store_hangs(system: System, watch: Watch, publisher: Publishe
             await publisher.publish([repeat] * _BEHIND)
             await watch.fires("ConsumerBehind", group="analytics")
             assert "store: it runs and does not answer" in await system.said("doctor")
+            await eventually(lambda: time.monotonic() - since > _LATE_S, "a step is late", seconds=2 * _LATE_S)
         finally:
             os.kill(system.stack.pids["store"], signal.SIGCONT)
         await watch.fires("AlertsLate")
