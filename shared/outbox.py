@@ -211,7 +211,6 @@ class Relay:
         after a failure: the sweep finds the document, and one relay alone publishes the backlog.
         """
         if self._waiting or (len(self._changed) >= QUEUE if records is None else self._queue.full()):
-            metrics.OUTBOX_DROPPED.labels(self._name).inc()
             self._sweep_soon()
         elif records is None:
             self._changed[document_id] = None
@@ -517,7 +516,6 @@ class Relay:
 
     async def _drop_queue(self) -> None:
         """Drop the queue and release the lease: the events stay pending in the store, for a relay that can publish."""
-        metrics.OUTBOX_DROPPED.labels(self._name).inc(self._queue.qsize() + len(self._changed))
         while not self._queue.empty():
             self._queue.get_nowait()
         self._first.clear()

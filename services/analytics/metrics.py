@@ -16,12 +16,6 @@ CONFLICTS = Counter(
     "Transactions undone by a conflict or an absent store and tried again.",
     registry=REGISTRY,
 )
-FACTS = Counter(
-    "ieum_analytics_fact_lookups_total",
-    "Reports a batch was folded onto: remembered from the last write, asked of the store, or not known before.",
-    ["source"],
-    registry=REGISTRY,
-)
 GENERATION = Gauge(
     "ieum_analytics_generation_number",
     "Number of the generation that serves; a rebuild or going back changes it.",

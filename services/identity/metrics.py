@@ -24,7 +24,6 @@ NOTICES: Final = Counter(
 ENDED: Final = Counter(
     "ieum_identity_sessions_ended", "Sessions that ended before their time.", ["reason"], registry=REGISTRY
 )
-RENEWED: Final = Counter("ieum_identity_sessions_renewed", "Access tokens given to a session.", registry=REGISTRY)
 ALTERED: Final = Counter(
     "ieum_identity_account_tampering",
     "What somebody else wrote or took away in identity's store, by kind.",

@@ -20,7 +20,6 @@ AUDITOR_SILENT: Final = Gauge(
     registry=REGISTRY,
 )
 OVERDUE: Final = Counter("ieum_notify_overdue_steps", "Steps that began much later than due.", registry=REGISTRY)
-BUNDLES: Final = Counter("ieum_notify_batched_alerts", "Messages that stood for several alerts.", registry=REGISTRY)
 DUE: Final = Gauge(
     "ieum_notify_due_alerts",
     "Cases whose next step is due and not claimed; NaN while the store is away.",
@@ -44,12 +43,6 @@ ACTS: Final = Counter(
     "ieum_notify_case_commands", "Commands of staff by command and outcome.", ["command", "outcome"], registry=REGISTRY
 )
 TRANSFERS: Final = Counter("ieum_notify_transfers", "Transfers by what became of them.", ["outcome"], registry=REGISTRY)
-VOID: Final = Counter(
-    "ieum_notify_void_commands",
-    "Acts that did not count because something else came first.",
-    ["command"],
-    registry=REGISTRY,
-)
 OFFERS_OPEN: Final = Gauge(
     "ieum_notify_open_offers",
     "Offers that wait for an answer or for the move; NaN while the store is away.",
@@ -62,9 +55,6 @@ UNCONFIRMED: Final = Gauge(
 )
 OFFER_MAILS: Final = Counter(
     "ieum_notify_offer_mails", "Alerts about offers, by whatever channel, by outcome.", ["outcome"], registry=REGISTRY
-)
-SPARED: Final = Counter(
-    "ieum_notify_mails_skipped", "Mails not sent because the case changed right before.", registry=REGISTRY
 )
 TICKETS: Final = Counter(
     "ieum_notify_details_tickets", "Tickets to details by outcome.", ["outcome"], registry=REGISTRY
@@ -97,23 +87,10 @@ TO_SHOWN: Final = Histogram(
     buckets=LATENCY_BUCKETS,
     registry=REGISTRY,
 )
-SHOWN_EARLY: Final = Histogram(
-    "ieum_notify_decided_to_shown_seconds",
-    "From routing's decision to the row of a new case handed to open consoles, before the store has it.",
-    buckets=LATENCY_BUCKETS,
-    registry=REGISTRY,
-)
 NOT_STORED: Final = Gauge(
     "ieum_notify_unstored_cases", "New cases shown to consoles that the store has not confirmed yet.", registry=REGISTRY
 )
 DRILLS: Final = Counter("ieum_notify_drills", "Drills by what came of them.", ["verdict"], registry=REGISTRY)
-DRILL_SECONDS: Final = Histogram(
-    "ieum_notify_drill_stage_seconds",
-    "From the beginning of a drill to each stage it reached.",
-    ["stage"],
-    buckets=(*LATENCY_BUCKETS, 60, 300, 900),
-    registry=REGISTRY,
-)
 
 for urgency in Urgency:
     # A series that appears with its first observation hides that observation from rate().

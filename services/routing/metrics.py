@@ -34,20 +34,8 @@ VOID = Counter(
     ("reason",),
     registry=REGISTRY,
 )
-REFRESHES = Counter(
-    "ieum_routing_log_catch_ups", "Reads to the end of the log because a case event was ahead.", registry=REGISTRY
-)
 MOVED = Counter("ieum_routing_moved_reports", "Reports moved away from closed centres.", registry=REGISTRY)
 PARTITIONS = Gauge("ieum_routing_assigned_partitions", "Partitions this worker decides for.", registry=REGISTRY)
-RESTORE_SECONDS = Histogram(
-    "ieum_routing_restore_duration_seconds",
-    "Reading the log before deciding.",
-    buckets=LATENCY_BUCKETS,
-    registry=REGISTRY,
-)
-LOAD_VIEW_AGE = Gauge(
-    "ieum_routing_load_view_age_seconds", "Age of the oldest sums of partitions other workers own.", registry=REGISTRY
-)
 SILENT = Gauge(
     "ieum_routing_stale_load_partitions",
     "Partitions no worker has told the sums of for a while; must be 0.",
@@ -61,14 +49,10 @@ WAITING = Gauge(
 OLDEST_WAITING = Gauge(
     "ieum_routing_oldest_waiting_report_age_seconds", "For how long the oldest of these waits.", registry=REGISTRY
 )
-CONTINUED = Counter("ieum_routing_state_continued", "Partitions taken over from their state store.", registry=REGISTRY)
 RESTORED = Counter(
     "ieum_routing_state_restored",
     "State stores thrown away because their checkpoint does not fit the log, and restored from it.",
     registry=REGISTRY,
-)
-REPORTS = Gauge(
-    "ieum_routing_state_reports", "Reports in the state stores of this worker's partitions.", registry=REGISTRY
 )
 TABLES_REFUSED = Counter(
     "ieum_routing_tables_rejected",

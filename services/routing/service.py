@@ -113,10 +113,9 @@ class RoutingService:
             self.any_late.set()
         self.changed.set()
         metrics.PARTITIONS.set(len(partitions))
-        seconds = self._clock.monotonic() - started
-        metrics.RESTORE_SECONDS.observe(seconds)
+        ms = round((self._clock.monotonic() - started) * 1000)
         known = sum(len(self._changelog.states[p].report_states) for p in partitions - late)
-        _log.info("routing.partitions_assigned", partitions=sorted(partitions), reports=known, ms=round(seconds * 1000))
+        _log.info("routing.partitions_assigned", partitions=sorted(partitions), reports=known, ms=ms)
         return {}
 
     async def on_revoked(self, revoked: Partitions) -> None:
@@ -197,7 +196,6 @@ class RoutingService:
         await self._changelog.catch_up(partition)
         incoming = [Incoming(r.event, r.envelope.id, r.envelope.traceparent) for r in batch]
         if cases_ahead_of(incoming, state):
-            metrics.REFRESHES.inc()
             await self._changelog.read_on([partition])
         owners = await self._linked_owners(partition, links_of(incoming, state))
         rejected: list[Rejected] = []

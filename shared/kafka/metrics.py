@@ -56,7 +56,6 @@ BLOCKED = Gauge(
     ("group",),
     registry=REGISTRY,
 )
-PUBLISHED = Counter("ieum_kafka_published_records", "Records acknowledged by Kafka.", ("topic",), registry=REGISTRY)
 PUBLISH_SECONDS = Histogram(
     "ieum_kafka_publish_duration_seconds",
     "From handing a batch over to its acknowledgement.",
@@ -79,12 +78,6 @@ OUTBOX_PUBLISHED = Counter(
     "ieum_outbox_published_events",
     "Events published, by path: queue, read or sweep.",
     ("relay", "path"),
-    registry=REGISTRY,
-)
-OUTBOX_DROPPED = Counter(
-    "ieum_outbox_pending_events_dropped",
-    "Documents dropped from the queue for the sweep: it was full, or publishing failed.",
-    ("relay",),
     registry=REGISTRY,
 )
 CHECK = Gauge(

@@ -184,7 +184,6 @@ class Publisher:
                 with metrics.PUBLISH_SECONDS.time():
                     offset = await bounded(self._send(batch, name, partition), limit, f"publishing to {name}")
                 first = offset if first is None else first
-            metrics.PUBLISHED.labels(name.removeprefix(self._settings.topic_prefix)).inc(len(messages))
         if first is None:
             raise ValueError("nothing to publish")
         return first

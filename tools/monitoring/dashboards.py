@@ -44,6 +44,11 @@ def _rate(metric: str, by: str = "") -> str:
     return f"sum by ({by}) (rate({metric}[{_RATE}]))" if by else f"sum(rate({metric}[{_RATE}])) or vector(0)"
 
 
+def _seldom(metric: str, by: str) -> str:
+    """``_rate`` by a label whose values appear only when something happens; nought before."""
+    return f"{_rate(metric, by)} or on() vector(0)"
+
+
 def _quantiles(metric: str, who: str = "") -> dict[str, str]:
     of = f"sum by (le) (rate({metric}_bucket{{{who}}}[{_RATE}]))".replace("{}", "")
     return {f"p{round(100 * q)}": f"histogram_quantile({q}, {of})" for q in (0.5, 0.95, 0.99)}
@@ -89,8 +94,43 @@ DASHBOARDS: Final = (
                 "reqps",
             ),
             Panel(
-                "Are submissions refused?",
-                {"refused": _rate("ieum_intake_reports_refused_total")},
+                "How long does intake take to answer?",
+                _quantiles("ieum_http_request_duration_seconds", 'job="intake"'),
+                "s",
+            ),
+            Panel("How long does the store take for reports?", _quantiles("ieum_intake_insert_duration_seconds"), "s"),
+            Panel(
+                "Why are submissions refused?",
+                {"{{code}}": _seldom("ieum_intake_reports_refused_total", "code")},
+                "cps",
+            ),
+            Panel(
+                "Do front ends get in?",
+                {"{{outcome}}": _seldom("ieum_intake_client_requests_total", "outcome")},
+                "reqps",
+            ),
+            Panel(
+                "Does somebody flood the form?",
+                {
+                    "{{reason}}": _seldom("ieum_intake_reports_suspected_total", "reason"),
+                    "asked for proof of work": _rate('ieum_intake_form_submissions_total{outcome="challenged"}'),
+                },
+                "cps",
+            ),
+            Panel(
+                "Are reports taken back, or destroyed?",
+                {
+                    "taken back": _rate("ieum_intake_withdrawals_total"),
+                    "destroyed: {{cause}}": _seldom("ieum_intake_keys_destroyed_total", "cause"),
+                },
+                "cps",
+            ),
+            Panel(
+                "Do reports leave their own centre?",
+                {
+                    "to a centre past its capacity": _rate("ieum_routing_over_capacity_decisions_total"),
+                    "moved from a closed one": _rate("ieum_routing_moved_reports_total"),
+                },
                 "cps",
             ),
         ),
@@ -132,6 +172,7 @@ DASHBOARDS: Final = (
                 {
                     "sent": _rate('ieum_notify_alerts_total{outcome="sent"}'),
                     "failed": _rate('ieum_notify_alerts_total{outcome="failed"}'),
+                    "of offers failed": _rate('ieum_notify_offer_mails_total{outcome="failed"}'),
                 },
                 "cps",
             ),
@@ -145,7 +186,36 @@ DASHBOARDS: Final = (
                 },
                 "cps",
             ),
-            Panel("How many consoles are open?", {"open": "sum(ieum_notify_open_streams)"}),
+            Panel(
+                "How many cases wait for an answer?",
+                {"routing": "sum(ieum_routing_waiting_reports)", "auditor": "max(ieum_notify_auditor_watched_reports)"},
+            ),
+            Panel(
+                "How many consoles are open?",
+                {"consoles": "sum(ieum_notify_open_streams)", "live pages": "sum(ieum_routing_open_streams)"},
+            ),
+            Panel(
+                "Do consoles lose what they show?",
+                {
+                    "too slow": _rate("ieum_notify_streams_dropped_total"),
+                    "too much at once": _rate("ieum_notify_console_feed_overflows_total"),
+                    "signed out": _rate("ieum_notify_streams_signed_out_total"),
+                },
+                "cps",
+            ),
+            Panel(
+                "What becomes of what staff do?",
+                {"{{outcome}}": _seldom("ieum_notify_case_commands_total", "outcome")},
+                "cps",
+            ),
+            Panel(
+                "Do details open?",
+                {
+                    "tickets: {{outcome}}": _seldom("ieum_notify_details_tickets_total", "outcome"),
+                    "details: {{outcome}}": _seldom("ieum_intake_details_requests_total", "outcome"),
+                },
+                "cps",
+            ),
             Panel(
                 "Do consoles show what the store has?",
                 {
@@ -195,6 +265,28 @@ DASHBOARDS: Final = (
             Panel("Which partitions stand still?", {"{{group}}": "max by (group) (ieum_kafka_blocked_partitions)"}),
             Panel("Does every group move?", {"{{group}}": "max by (group) (ieum_kafka_stalled_seconds)"}, "s"),
             Panel(
+                "How many records does each group finish?",
+                {"{{group}}": _seldom("ieum_kafka_consumed_records_total", "group")},
+                "cps",
+            ),
+            Panel(
+                "Does reading stumble?",
+                {
+                    "tried again": _rate("ieum_kafka_batch_retries_total"),
+                    "left to another process": _rate("ieum_kafka_batches_dropped_total"),
+                    "commits refused": _rate("ieum_kafka_commit_failures_total"),
+                },
+                "cps",
+            ),
+            Panel("For how many partitions does routing decide?", {"of all": "sum(ieum_routing_assigned_partitions)"}),
+            Panel(
+                "Did two workers write to one partition?",
+                {
+                    "records that came second": "sum(ieum_routing_superseded_records)",
+                    "conflicts": _rate("ieum_routing_publish_conflicts_total"),
+                },
+            ),
+            Panel(
                 "Does Kafka answer?",
                 {"{{group}}": "max by (group) (ieum_kafka_coordinator_silence_seconds)"},
                 "s",
@@ -232,6 +324,15 @@ DASHBOARDS: Final = (
             ),
             Panel("What is left out as unreadable?", {"documents": _rate("ieum_documents_skipped_total")}, "cps"),
             Panel("Is the audit whole? (must be 0)", {"{{job}}": "max by (job) (ieum_audit_findings)"}, single=True),
+            Panel("Is anybody refused?", {"lines": _rate('ieum_audit_lines_total{outcome="refused"}')}, "cps"),
+            Panel(
+                "Do people get in?",
+                {"{{outcome}}": _seldom("ieum_identity_sign_ins_total", "outcome")},
+                "cps",
+            ),
+            Panel(
+                "Why do sessions end?", {"{{reason}}": _seldom("ieum_identity_sessions_ended_total", "reason")}, "cps"
+            ),
             Panel(
                 "Are the keys of sign-ins fresh?",
                 {"{{job}}": "max by (job) (ieum_identity_keys_age_seconds)"},

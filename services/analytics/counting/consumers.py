@@ -142,7 +142,6 @@ async def _fold(
         return _Done(open_batch.generation, {}, stored, partitions)
     wanted = {r.event.report_id for r in fresh if isinstance(r.event, ReportEvent)}
     known = await open_batch.facts(wanted, trusted)
-    _measure(known, trusted, wanted)
     changes, kept, blocked = until_a_hole(known, fresh, given_up)
     held, fresh = len(fresh) - len(kept), kept
     news = [r.event for r in fresh if isinstance(r.event, CenterChanged)]
@@ -169,13 +168,6 @@ def until_a_hole(
             blocked.append(Blocked(first.topic, first.partition, first.offset, str(hole)))
             place = (first.topic, first.partition)
             kept = [r for r in kept if (r.topic, r.partition) != place or r.offset < first.offset]
-
-
-def _measure(known: Mapping[str, Fact], trusted: Mapping[str, Fact], wanted: set[str]) -> None:
-    remembered = len(wanted & trusted.keys())
-    metrics.FACTS.labels("remembered").inc(remembered)
-    metrics.FACTS.labels("store").inc(len(known) - remembered)
-    metrics.FACTS.labels("new").inc(len(wanted) - len(known))
 
 
 def next_offsets(records: Iterable[Received]) -> dict[Position, int]:

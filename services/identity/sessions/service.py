@@ -11,7 +11,7 @@ from services.identity.audit_recorder import Actor, AuditAction, by_job, line
 from services.identity.credentials import new_secret, new_session_name
 from services.identity.keyed_digests import AccountDigests, same
 from services.identity.keys.service import Signing
-from services.identity.metrics import ALTERED, ENDED, RENEWED
+from services.identity.metrics import ALTERED, ENDED
 from services.identity.sessions.repository import SessionStore
 from shared import log
 from shared.audit.store import AuditLog
@@ -132,7 +132,6 @@ class Sessions:
         session = await self._store.seen(known.digest, self._clock.now(), audience)
         if session is None:
             return None
-        RENEWED.inc()
         return await self._issued(account, session, secret, audience)
 
     async def present(self, secret: str) -> tuple[Session, Account] | None:

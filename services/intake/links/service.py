@@ -42,9 +42,6 @@ LEFT_BEHIND_S: Final = 5.0
 WAITED_FOR_S: Final = 1.0
 """For so long the mark of publishing waits for the index, to be one write with its mark."""
 
-LINKED: Final = Counter(
-    "ieum_intake_reports_linked", "Reports submitted with at least one linked report.", registry=REGISTRY
-)
 SKIPPED: Final = Counter(
     "ieum_intake_link_lookups_skipped",
     "Reports accepted without looking for linked ones: the store was slow.",
@@ -89,10 +86,7 @@ class LinkService:
         self._remember_in_flight(report_id, digests)
         if len(others) < link_rules.MOST_LINKED:
             others += await self._lookup(report_id, digests)
-        found = link_rules.newest((other for other in others if other != report_id), known)
-        if set(found) - set(known):
-            LINKED.inc()
-        return found
+        return link_rules.newest((other for other in others if other != report_id), known)
 
     async def has_others(self, report_id: str, digests: Sequence[str]) -> bool:
         """Return whether another report shares one of the digests. Stores nothing."""

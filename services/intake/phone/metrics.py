@@ -7,7 +7,6 @@ from prometheus_client import Counter, Histogram
 from services.intake.phone.models import CallEnding
 from shared.metrics import REGISTRY
 
-STARTED: Final = Counter("ieum_intake_calls_started", "Calls begun by operators.", registry=REGISTRY)
 HANDED_OVER: Final = Counter("ieum_intake_calls_handed_over", "Calls another operator took.", registry=REGISTRY)
 _ENDED: Final = Counter("ieum_intake_calls_ended", "Calls ended, by how.", ["reason"], registry=REGISTRY)
 ENDED: Final = {how: _ENDED.labels(how.value) for how in CallEnding}

@@ -64,7 +64,6 @@ class CallService:
         )
         await self._written_down(where, operator, call, "call_begun")
         await self.drafts.insert(call, secrets.token_bytes(_SALT_BYTES))
-        metrics.STARTED.inc()
         _log.info("call.begun")
         return call
 

@@ -32,7 +32,6 @@ from shared.metrics import REGISTRY
 from shared.outbox import Relay
 from shared.web.app import Problem
 
-CHANGED: Final = Counter("ieum_intake_report_updates", "Changes made with a receipt.", ["action"], registry=REGISTRY)
 REFUSED: Final = Counter(
     "ieum_intake_report_updates_refused",
     "Changes refused to holders of a receipt, by code.",
@@ -134,7 +133,6 @@ class ReportUpdater:
                 document, now=now, life=step.life, fields=step.fields, pushed=step.pushed, records=records
             )
             if written is not None:
-                CHANGED.labels(action).inc()
                 if records:
                     self._relay.enqueue(document["_id"])
                 return UpdateResult(written, step)

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
 
-from prometheus_client import Counter
-
 from services.intake.audit_recorder import AuditRecorder
 from services.intake.caller import Require
 from services.intake.concurrency import Attempts, UpdateConflictError
@@ -25,14 +23,10 @@ from shared.events.reports import ReportFacts, ReportReinstated
 from shared.identity.principal import Principal
 from shared.identity.roles import NOBODY, Action
 from shared.jobs import Skipped
-from shared.metrics import REGISTRY
 from shared.outbox import Relay
 from shared.web.app import Problem
 from shared.web.translations import gettext_noop
 
-DECIDED: Final = Counter(
-    "ieum_intake_erasure_decisions", "Decisions about erasure, by kind.", ["kind"], registry=REGISTRY
-)
 REFUSALS: Final[dict[str, tuple[int, str]]] = {
     "erased": (410, gettext_noop("The key of this report was destroyed. There is nothing left to decide.")),
     "withdrawn": (409, gettext_noop("The reporter has withdrawn this report.")),
@@ -140,7 +134,6 @@ class RetentionService:
 
         kind = "destroy" if destroy else f"keep_{category}" if category else "reinstate"
         await self._record(where, principal, require, Action.ERASURES_DECIDE, report_id, judge, reason, decision=kind)
-        DECIDED.labels(kind.partition("_")[0]).inc()
 
     async def confirm(self, where: str, principal: Principal, require: Require, report_id: str, way: str) -> None:
         """Record that the person harmed confirmed, and by which way (a stable code). Raises ``Problem``."""

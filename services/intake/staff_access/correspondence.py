@@ -5,7 +5,6 @@ from enum import StrEnum
 from typing import Any, Final
 
 import orjson
-from prometheus_client import Counter
 
 from services.intake.audit_recorder import AuditRecorder
 from services.intake.caller import Require
@@ -29,7 +28,6 @@ from shared.encryption import Keyring
 from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.identity.roles import NOBODY, Action
-from shared.metrics import REGISTRY
 from shared.web.app import Problem
 
 
@@ -42,9 +40,6 @@ class TextKind(StrEnum):
 
 _LISTS: Final = {TextKind.ANSWER: "replies", TextKind.NOTE: "notes"}
 _MOST: Final = {TextKind.ANSWER: correspondence_rules.ANSWERS, TextKind.NOTE: correspondence_rules.NOTES}
-_WRITTEN: Final = Counter(
-    "ieum_intake_staff_messages", "What staff wrote about reports, by kind.", ["kind"], registry=REGISTRY
-)
 
 
 class Correspondence:
@@ -108,7 +103,6 @@ class Correspondence:
                 if attempt == 0:
                     await self._recorder.by_staff(where, principal, action, report_id, kind.value)
                 if await self._written(document, principal, kind, text, now, mark):
-                    _WRITTEN.labels(kind.value).inc()
                     return
         except TransientError:
             raise unavailable_to_staff() from None

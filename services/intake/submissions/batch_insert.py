@@ -21,9 +21,6 @@ from shared.errors import TransientError
 from shared.metrics import LATENCY_BUCKETS, REGISTRY
 from shared.mongo import DUPLICATE_KEY, by_ids, store_errors
 
-GROUP_SIZE = Histogram(
-    "ieum_intake_insert_batch_reports", "Reports per insert.", registry=REGISTRY, buckets=(1, 2, 4, 8, 16, 32, 64, 128)
-)
 INSERT_SECONDS = Histogram(
     "ieum_intake_insert_duration_seconds", "Seconds of one group's insert.", registry=REGISTRY, buckets=LATENCY_BUCKETS
 )
@@ -160,7 +157,6 @@ class GroupCommit:
     async def _insert(self, documents: Sequence[Document]) -> list[InsertResult]:
         first_of_id = {document["_id"]: position for position, document in reversed(list(enumerate(documents)))}
         chosen = sorted(first_of_id.values())
-        GROUP_SIZE.observe(len(chosen))
         started = self._clock.monotonic()
         refused = await self._insert_distinct([documents[position] for position in chosen])
         INSERT_SECONDS.observe(self._clock.monotonic() - started)

@@ -37,9 +37,6 @@ from shared.outbox import Relay
 
 ACCEPTED = Counter("ieum_intake_reports_accepted", "Reports accepted, each once.", ["channel"], registry=REGISTRY)
 REPEATED = Counter("ieum_intake_reports_repeated", "Requests answered as an earlier one.", registry=REGISTRY)
-RECEIPTS_TAKEN = Counter(
-    "ieum_intake_receipt_collisions", "Receipts that another report already had.", registry=REGISTRY
-)
 
 RECEIPT_TRIES = 8
 """Receipts to try; with a million reports one try in a thousand million meets a taken one."""
@@ -210,7 +207,6 @@ class SubmissionService:
                 return _StoredReport(receipt, document["received_at"], False, self._word_of(document))
             if outcome.existing is not None:
                 return self._repeat(document, outcome.existing)
-            RECEIPTS_TAKEN.inc()
         raise TransientError("no free receipt was found")
 
     def _answer(self, report_id: str, kept: _StoredReport, digest: str, urgency: Urgency) -> SubmissionResult:

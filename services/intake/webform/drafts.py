@@ -38,7 +38,6 @@ SWEEP_S: Final = 60.0
 _TOKEN: Final = re.compile(rf"^(?:{DERIVED}\.)?[A-Za-z0-9_-]{{43}}$")
 """As ``Drafts.new_token`` makes them, now and before keys had versions."""
 
-SAVED: Final = Counter("ieum_intake_drafts_saved", "Drafts kept or kept anew.", registry=REGISTRY)
 REFUSED: Final = Counter("ieum_intake_drafts_refused", "Drafts not kept: no room, or no store.", registry=REGISTRY)
 
 _log = logs.get(__name__)
@@ -97,7 +96,6 @@ class Drafts:
         except TransientError:
             REFUSED.inc()
             raise
-        SAVED.inc()
 
     async def drop(self, token: str | None) -> None:
         """Forget it. Where the store does not answer, its time ends it, and nobody has its key by then."""

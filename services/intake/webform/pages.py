@@ -23,7 +23,7 @@ from services.intake.webform import advice, drafts, form, proof_of_work_page, st
 from services.intake.webform.drafts import Drafts
 from services.intake.webform.form import FieldProblem
 from services.intake.webform.renderer import WITHOUT_COOKIE, FormRenderer
-from services.intake.webform.returning import RETURNED, Returning
+from services.intake.webform.returning import Returning
 from services.intake.webform.steps import CHECK
 from shared.audit.entries import where_of
 from shared.clock import Clock
@@ -239,8 +239,6 @@ class _Sending:
             origin = SubmissionOrigin(FORM_FRONT_END, key, passed.suspicion, known=known)
             result = await self._submission_service.submit(submission, origin)
             new = not result.repeated
-            if new:
-                RETURNED.inc(bool(earlier.report_id))
         except NotAdmittedError as error:
             refusals.counted(error)
             problems = form.problems_of([(error.field, error.reason)])

@@ -6,8 +6,6 @@ be learned here that is not told there. What leaves intake is the id of the earl
 
 from typing import Final, NamedTuple
 
-from prometheus_client import Counter
-
 from services.intake.caller import Caller
 from services.intake.receipts.authentication import ReceiptAuthenticator
 from services.intake.receipts.forms import RECEIPT_CHARS
@@ -18,15 +16,11 @@ from services.intake.reports.documents import Document
 from services.intake.reports.lifecycle import Access
 from services.intake.retention import rules as retention_rules
 from services.intake.webform.form import FieldProblem
-from shared.metrics import REGISTRY
 from shared.web.app import Problem
 from shared.web.form_body import Typed
 from shared.web.translations import gettext_noop as n
 
 CONTROL: Final = "earlier_receipt"
-RETURNED: Final = Counter(
-    "ieum_intake_reports_linked_by_receipt", "Reports linked to an earlier one by its receipt.", registry=REGISTRY
-)
 _UNKNOWN: Final = n(
     "No report has this receipt number, or its status needs a word. Please check the 16 digits. If you chose that the "
     "status needs your word, leave this empty: this report is taken all the same."

@@ -33,7 +33,6 @@ LAST_LOOK: Final = Gauge(
     "When the auditor last looked at everything: the dead-man signal.",
     registry=REGISTRY,
 )
-FOUND: Final = Counter("ieum_notify_auditor_findings", "Reports newly found overdue.", registry=REGISTRY)
 MAILS: Final = Counter("ieum_notify_auditor_mails", "Mails to central by outcome.", ["outcome"], registry=REGISTRY)
 HEARTBEATS: Final = Counter(
     "ieum_notify_auditor_heartbeats",

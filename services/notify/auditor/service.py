@@ -180,7 +180,6 @@ class Auditor:
                 found[report_id] = bad
         new = {i: bad for i, bad in found.items() if i not in self._wrong}
         if new:
-            metrics.FOUND.inc(len(new))
             _LOG.error(
                 "auditor.overdue", reports=len(new), faults=dict(Counter(bad.fault.value for bad in new.values()))
             )

@@ -166,7 +166,6 @@ def _count(before: Case | None, after: Case) -> None:
     """Count what became of the commands of staff."""
     for entry in added(before, after):
         if entry.kind in _VOID:
-            metrics.VOID.labels(_VOID[entry.kind]).inc()
             _LOG.info("cases.void", act=_VOID[entry.kind], reason=entry.reason, ownership=after.ownership)
         if entry.kind in (EntryKind.MOVE_VOID, EntryKind.OFFER_DIED):
             metrics.TRANSFERS.labels("void" if entry.kind is EntryKind.MOVE_VOID else "died").inc()

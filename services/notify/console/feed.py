@@ -100,7 +100,6 @@ class ConsoleFeed:
         case = fold(None, event, traceparent, self._rules, now)
         if case is not None:
             self._broadcaster.announce(case)
-            metrics.SHOWN_EARLY.observe(max(waited, 0.0))
 
     async def catch_up(self) -> None:
         """Show everything that is wanted. Raises ``TransientError``, and ``SkippedError`` at the end."""

@@ -126,8 +126,6 @@ class Drills:
     async def _over(self, drill: Drill, came: DrillOutcome) -> None:
         await self._store.save(drill.model_copy(update={"over": True}))
         metrics.DRILLS.labels(came.verdict.value).inc()
-        for stage, seconds in came.seconds.items():
-            metrics.DRILL_SECONDS.labels(stage.value).observe(seconds)
         _LOG.info("drill.over", drill=drill.drill_id, verdict=came.verdict.value)
 
     async def outcomes(self, drills: list[Drill], skipped: Skipped) -> list[tuple[Drill, DrillOutcome]]:

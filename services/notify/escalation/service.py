@@ -13,7 +13,7 @@ from services.notify import metrics
 from services.notify.cases.models import Case, DueCase, EntryKind, next_due, rescheduled
 from services.notify.cases.repository import CaseStore, Change, records_of
 from services.notify.cases.rules import expire
-from services.notify.channels.breaker import NOT_SENT, SPARED
+from services.notify.channels.breaker import NOT_SENT
 from services.notify.console.broadcaster import ConsoleBroadcaster
 from services.notify.escalation import rules as policy
 from services.notify.escalation.delivery import (
@@ -536,9 +536,6 @@ class EscalationWorker:
             return {}
 
     def _came_of(self, batch: BatchedAlert, outcome: DeliveryResult) -> None:
-        metrics.SPARED.inc(len(batch.delivery_attempts) - len(outcome.told) if outcome.reason in (None, SPARED) else 0)
-        if len(outcome.told) > 1 and outcome.reason is None:
-            metrics.BUNDLES.inc()
         for attempt in outcome.told:
             self._result(attempt, outcome.reason)
 

@@ -114,8 +114,6 @@ class Changelog:
                 metrics.RESTORED.inc()
                 self._begin(partition, self._folder.anew(partition))
                 continue
-            if partition in checkpoints:
-                metrics.CONTINUED.inc()
             self._begin(partition, store)
 
     def _begin(self, partition: int, store: StateStore) -> None:

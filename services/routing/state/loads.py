@@ -7,7 +7,7 @@ lower ones: they are of a log that has lost its newest records.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -154,11 +154,6 @@ class LoadView:
         """The centres to be emptied."""
         return [center_id for center_id, duty in self.duties.items() if duty.state is CenterState.CLOSED]
 
-    def age(self, own: Collection[int], now: datetime) -> float:
-        """Seconds since the oldest word of a partition that is not ours; 0 where all are ours."""
-        ages = [(now - s.summarized_at).total_seconds() for p, s in self.summaries.items() if p not in own]
-        return max(0.0, *ages, 0.0)
-
 
 class LoadPublisher:
     """Tells the other workers what this worker's partitions add up to."""
@@ -197,10 +192,8 @@ class LoadPublisher:
 
     def _measure(self, owned: Mapping[int, PartitionState]) -> None:
         now = self._clock.now()
-        metrics.LOAD_VIEW_AGE.set(self._view.age(owned, now))
         metrics.SILENT.set(self._view.silent(now, self._partitions))
         metrics.IGNORED.set(sum(state.ignored for state in owned.values()))
-        metrics.REPORTS.set(sum(len(state.report_states) for state in owned.values()))
         waits = [state.waits(center_id) for state in owned.values() for center_id in state.waiting]
         since = min((wait.since for wait in waits if wait.since is not None), default=now)
         metrics.WAITING.set(sum(wait.number for wait in waits))
