@@ -143,7 +143,9 @@ def answered(lodged: dict[str, Any]) -> list[Visit]:
         Visit("receipt", "/", {**least, "idempotency_key": secrets.token_urlsafe(24)}, expect=".receipt-code"),
         Visit("errors", "/", {**least, **wrong}, expect=".error-summary"),
         Visit("errors-check", "/", {**least, **wrong, "page": "check"}, expect=".error-summary"),
-        Visit("passage", "/", {**least, "go": "stay", "passage": "1"}, expect="[data-passage]", waits=True),
+        Visit(
+            "proof-of-work", "/", {**least, "go": "stay", "challenge": "1"}, expect="[data-proof-of-work]", waits=True
+        ),
         Visit("step-error", "/form/words", {"go": "next", "narrative": "900101-1234567"}, expect=".error-summary"),
         Visit("status-error", "/status", {"receipt": "0000 0000 0000 0001"}, expect=".error-summary"),
         Visit("status-told", "/status", receipt, expect=".way"),
@@ -197,7 +199,7 @@ async def prepared(harness: IntakeHarness, page: Page, site: str) -> None:
 async def go(page: Page, site: str, visit: Visit, language: str) -> Response:
     """Be on the page, in the language, where it stays; its answer. A form is sent from wherever one is on the site."""
     if visit.waits:
-        await page.route("**/passage.js", lambda route: route.abort())
+        await page.route("**/proof-of-work.js", lambda route: route.abort())
     if visit.fields is None:
         answer = await page.goto(f"{site}{visit.path}?lang={language}")
     else:
@@ -206,7 +208,7 @@ async def go(page: Page, site: str, visit: Visit, language: str) -> Response:
         answer = await follow(page, page.evaluate(_SEND, [f"{visit.path}?lang={language}", visit.fields]))
     await page.locator(visit.expect).first.wait_for()
     if visit.waits:
-        await page.unroute("**/passage.js")
+        await page.unroute("**/proof-of-work.js")
     assert answer is not None
     return answer
 

@@ -30,7 +30,7 @@ _LONG_TEXT: Final = 120
 _NONCE_BYTES: Final = 8
 _USED: Final = 20_000
 
-PASSAGES: Final = Counter(
+FORM_SUBMISSIONS: Final = Counter(
     "ieum_intake_form_submissions", "Reports by the form, by how they passed.", ["outcome"], registry=REGISTRY
 )
 SUSPECTED: Final = Counter("ieum_intake_reports_suspected", "Reports marked, by why.", ["reason"], registry=REGISTRY)
@@ -65,7 +65,7 @@ class SubmissionRateLimiter:
         """
         suspicion = (Suspicion.BURST,) if self._many.wait(network) else ()
         how = "free" if not self._free.wait(network) else self._how(network, challenge, answer)
-        PASSAGES.labels(how or "challenged").inc()
+        FORM_SUBMISSIONS.labels(how or "challenged").inc()
         if how is None:
             now_s = int(self._clock.now().timestamp())
             return SubmissionPermit(
@@ -79,13 +79,13 @@ class SubmissionRateLimiter:
                 self._used.popitem(last=False)
         return SubmissionPermit(suspicion=suspicion, spent=spent)
 
-    def give_back(self, network: str, passage: SubmissionPermit) -> None:
+    def give_back(self, network: str, permit: SubmissionPermit) -> None:
         """Uncount what ``ask`` counted: it was not submitted after all, or had been before.
 
         Only a challenge that this very report used up opens once more: another had been used up before it.
         """
         self._draw(network, -1.0)
-        self._used.pop(passage.spent, None)
+        self._used.pop(permit.spent, None)
 
     def of_text(self, text: str) -> tuple[Suspicion, ...]:
         """Return whether the same long text came too often, and count it. Front ends send for many networks.

@@ -142,7 +142,7 @@ class _Sending:
     async def send(self, request: Request, typed: Typed) -> Response:
         key = idempotency.key_of(typed) or idempotency.new_key()
         if typed.one("go"):  # the button that sends has no such name: whatever another means, it sends nothing
-            if challenge := typed.one("passage"):
+            if challenge := typed.one("challenge"):
                 return proof_of_work_page.shown(self._view.pages, request, typed, key=key, challenge=challenge)
             return await self._again(request, typed, key, status=200)
         submission, problems = self._read(request, typed)
@@ -215,13 +215,13 @@ class _Sending:
         return problems
 
     async def _submit(self, request: Request, typed: Typed, key: str, submission: Submission) -> Response:
-        challenge = typed.one("passage")
+        challenge = typed.one("challenge")
         try:
             if submission.word is not None:
                 self._not_too_many(request)
         except Problem as refused:
             return await self._refused(request, typed, key, refused, _TOO_MANY_WORDS)
-        passed = self._rate_limiter.ask(where_of(request), challenge, typed.one("passage_answer"))
+        passed = self._rate_limiter.ask(where_of(request), challenge, typed.one("challenge_answer"))
         if passed.challenge is not None:
             return proof_of_work_page.shown(self._view.pages, request, typed, key=key, challenge=passed.challenge)
         return await self._accept(request, typed, key, submission, passed)

@@ -13,14 +13,14 @@ from shared.web.pages import Pages
 
 def shown(pages: Pages, request: Request, typed: Typed, *, key: str, challenge: str) -> Response:
     """The page. 429, because the report was not received yet."""
-    own = {"idempotency_key", "passage", "passage_answer", "go"}
+    own = {"idempotency_key", "challenge", "challenge_answer", "go"}
     fields = [(name, value) for name, values in typed.values.items() if name not in own for value in values]
     page = pages.render(
         request,
-        "passage.html",
+        "proof-of-work.html",
         status=429,
         public=True,
-        fields=[*fields, ("idempotency_key", key), ("passage", challenge)],
+        fields=[*fields, ("idempotency_key", key), ("challenge", challenge)],
         seed=proof_of_work.seed_of(challenge),
         puzzles=proof_of_work.PUZZLES,
         bits=proof_of_work.BITS,

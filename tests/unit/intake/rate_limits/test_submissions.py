@@ -19,7 +19,7 @@ from tests.support.proof_of_work import solve
 
 KEYS = KeyedDigests(b"r" * 32)
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-SCRIPT = Path(__file__).parents[4] / "services" / "intake" / "static" / "passage.js"
+SCRIPT = Path(__file__).parents[4] / "services" / "intake" / "static" / "proof-of-work.js"
 
 
 HERE, ELSEWHERE = "203.0.113.0/24", "198.51.100.0/24"
@@ -192,7 +192,7 @@ def test_a_marked_report_of_a_child_stays_critical(clock: JumpClock) -> None:
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="the browser test runs the script everywhere else")
 def test_the_pages_script_makes_the_same_digests(tmp_path: Path) -> None:
-    module = tmp_path / "passage.mjs"
+    module = tmp_path / "proof-of-work.mjs"
     module.write_text("globalThis.document = {querySelector: () => null};\n" + SCRIPT.read_text())
     texts = [f"{proof_of_work.seed_of(str(number))}.{number % 16}.{number**4}" for number in range(200)]
     program = f"import {{digest}} from '{module}'; console.log(JSON.stringify({json.dumps(texts)}.map(digest)))"

@@ -51,8 +51,8 @@ async def test_the_page_keeps_what_was_typed_and_work_opens_it(
         assert "줄 &lt;하나&gt;\n3" in page.text
         assert await harness.collection.count_documents({}) == 2
         for number in (3, 4):
-            challenge = field((await sent(harness, number)).text, "passage")
-            answer = await sent(harness, number, passage=challenge, passage_answer=solve(challenge))
+            challenge = field((await sent(harness, number)).text, "challenge")
+            answer = await sent(harness, number, challenge=challenge, challenge_answer=solve(challenge))
             assert answer.status_code == 200, answer.text
         found = await facts(harness)
         assert len(found) == 4
@@ -90,8 +90,8 @@ async def test_the_steps_wait_too_without_losing_an_answer_in_either_language(
         assert {name: hidden(korean)[name] for name in form} == form
         assert drafts.COOKIE in harness.http.cookies
         assert await harness.collection.count_documents({}) == 1
-        challenge = hidden(korean)["passage"][0]
-        done = await harness.http.post("/", data={**hidden(korean), "passage_answer": solve(challenge)})
+        challenge = hidden(korean)["challenge"][0]
+        done = await harness.http.post("/", data={**hidden(korean), "challenge_answer": solve(challenge)})
         receipt(done)
         assert drafts.COOKIE not in harness.http.cookies
         stored = await harness.collection.find({}).to_list(None)

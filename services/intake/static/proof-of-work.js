@@ -2,8 +2,8 @@
 // SHA-256 by hand (FIPS 180-4): the browser's own answers one digest at a time by promise, which takes longer here.
 
 const CHUNK_MS = 20;
-const form = document.querySelector("[data-passage]");
-const status = document.querySelector("[data-passage-status]");
+const form = document.querySelector("[data-proof-of-work]");
+const status = document.querySelector("[data-proof-of-work-status]");
 
 const K = new Uint32Array(64);
 const START = new Uint32Array(8);
@@ -79,7 +79,7 @@ if (form) {
   const { seed, puzzles, bits } = form.dataset;
   const began = performance.now();
   solved(seed, Number(puzzles), Number(bits)).then((answer) => {
-    form.elements.passage_answer.value = answer;
+    form.elements.challenge_answer.value = answer;
     form.dataset.took = String(Math.round(performance.now() - began));
     form.submit();
   });

@@ -25,13 +25,13 @@ LIMIT_MS = 3000
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[str]:
     challenge = proof_of_work.challenge(KeyedDigests(b"k" * 32), "203.0.113.0/24", 1, "0" * 16)
-    (tmp_path / "passage.js").write_bytes((STATIC / "passage.js").read_bytes())
+    (tmp_path / "proof-of-work.js").write_bytes((STATIC / "proof-of-work.js").read_bytes())
     (tmp_path / "challenge").write_text(challenge)
     (tmp_path / "index.html").write_text(
-        f'<form action="/sent.html" data-passage data-seed="{proof_of_work.seed_of(challenge)}"'
+        f'<form action="/sent.html" data-proof-of-work data-seed="{proof_of_work.seed_of(challenge)}"'
         f' data-puzzles="{proof_of_work.PUZZLES}" data-bits="{proof_of_work.BITS}">'
-        '<input name="passage_answer"><input name="took"></form>'
-        '<p data-passage-status data-said="working"></p><script type="module" src="/passage.js"></script>'
+        '<input name="challenge_answer"><input name="took"></form>'
+        '<p data-proof-of-work-status data-said="working"></p><script type="module" src="/proof-of-work.js"></script>'
     )
     (tmp_path / "sent.html").write_text("<h1>sent</h1>")
 
@@ -67,9 +67,9 @@ async def test_a_slow_phone_is_through_in_three_seconds_and_its_answer_is_right(
         """The work is the same each time; what else this machine does only adds to it: the quickest of some counts."""
         await follow(page, page.goto(site), "**/sent.html?*")
         query = parse_qs(urlsplit(page.url).query)
-        assert proof_of_work.solved((tmp_path / "challenge").read_text(), query["passage_answer"][0])
+        assert proof_of_work.solved((tmp_path / "challenge").read_text(), query["challenge_answer"][0])
         took = float(query["took"][0])
-        print(f"passage: {took:.0f} ms, {SLOWER} times slower than this machine")
+        print(f"proof of work: {took:.0f} ms, {SLOWER} times slower than this machine")
         return 0 < took < LIMIT_MS
 
     await eventually(through_in_time, f"the work is done in {LIMIT_MS} ms", seconds=180)
