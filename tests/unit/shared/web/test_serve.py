@@ -14,6 +14,7 @@ from uvicorn.server import ServerState
 
 from shared.errors import FatalError
 from shared.settings import SettingsError
+from shared.web.form_body import MAX_BYTES
 from shared.web.middleware import EdgeMiddleware
 from shared.web.serve import PatientProtocol, bind, config_of, serve
 from tests.support.waiting import DEADLINE_S
@@ -489,5 +490,5 @@ async def _answer(reader: asyncio.StreamReader) -> bytes:
 
 
 async def _endless() -> AsyncIterator[bytes]:
-    for _ in range(20):
-        yield b"x" * 100
+    for _ in range(2 * MAX_BYTES // 1000):
+        yield b"x" * 1000
