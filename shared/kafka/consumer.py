@@ -313,12 +313,15 @@ class Subscription:
             rejected = [one for one in answered if isinstance(one, Rejected)]
             for one in answered:
                 if isinstance(one, Blocked):
-                    batch.stop_before(one, TopicPartition(f"{self._settings.topic_prefix}{one.topic}", one.partition))
+                    batch.stop_before(one, self._tp(one))
             self._check_generation(generation)
         dead = [*batch.dead, *rejected_letters(rejected, records, self._bare)]
         if dead:
-            await self._retry.repeat(lambda: self._publish_dead_letters(dead), "writing dead letters")
+            left = await self._retry.repeat(lambda: self._publish_dead_letters(dead), "writing dead letters")
             self._check_generation(generation)
+            dead = [letter for letter in dead if letter not in left]
+            for stop in _stops(left):
+                batch.stop_before(stop, self._tp(stop))
         if batch.next_offsets:
             self._uncommitted.update(batch.next_offsets)
             self._has_uncommitted.set()
@@ -331,8 +334,8 @@ class Subscription:
             spans.record_batch(self.group, told, began)
         self._pause_blocked(batch, generation)
 
-    async def _publish_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
-        await dead_letters.publish_dead_letters(
+    async def _publish_dead_letters(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
+        return await dead_letters.publish_dead_letters(
             self._publisher,
             self._settings,
             letters,
@@ -475,11 +478,24 @@ class Subscription:
         if generation != self.generation:
             raise AssignmentLostError("the partitions were revoked")
 
+    def _tp(self, stop: Blocked) -> TopicPartition:
+        return TopicPartition(f"{self._settings.topic_prefix}{stop.topic}", stop.partition)
+
     def _bare(self, name: str) -> str:
         return bare_name(self._settings, name)
 
     def _named(self, partitions: Sequence[TopicPartition]) -> Partitions:
         return frozenset((self._bare(tp.topic), tp.partition) for tp in partitions)
+
+
+def _stops(left: Iterable[DeadLetter]) -> list[Blocked]:
+    """Stop before the first of these records of each partition, for a moment; the others do not wait for them."""
+    first: dict[tuple[str, int], int] = {}
+    for letter in left:
+        place = (letter.record.topic, letter.record.partition)
+        first[place] = min(letter.record.offset, first.get(place, letter.record.offset))
+    why = "the dead-letter topic has no leader there"
+    return [Blocked(topic, partition, offset, why, passes=True) for (topic, partition), offset in first.items()]
 
 
 def _tp_name(tp: TopicPartition) -> str:

@@ -15,7 +15,7 @@ from typing import Final
 from shared.kafka import metrics
 from shared.kafka.connection import dead_topic_name
 from shared.kafka.decoding import DeadLetter, RawRecord
-from shared.kafka.publisher import Message, Publisher, all_sent
+from shared.kafka.publisher import Message, NoLeaderError, Publisher, all_ended
 from shared.settings import KafkaSettings
 from shared.topics import BY_NAME
 
@@ -97,18 +97,31 @@ async def publish_dead_letters(
     group: str,
     service: str,
     now: datetime,
-) -> None:
+) -> list[DeadLetter]:
     """Publish dead letters to the dead-letter topics, same partition, and wait for the acknowledgement.
 
-    Raises ``TransientError`` when Kafka does not acknowledge; they may have been written nevertheless.
+    Returns those of a partition without leader, which are not written. Raises ``TransientError`` when Kafka does not
+    acknowledge others; they may have been written nevertheless.
     """
-    by_partition: defaultdict[tuple[str, int], list[Message]] = defaultdict(list)
+    by_partition: defaultdict[tuple[str, int], list[DeadLetter]] = defaultdict(list)
     for letter in letters:
-        tp = dead_topic_name(settings, BY_NAME[letter.record.topic]), letter.record.partition
-        by_partition[tp].append(to_dead_letter(letter, group=group, service=service, now=now))
-    await all_sent([publisher.send(name, number, messages) for (name, number), messages in by_partition.items()])
-    for letter in letters:
-        metrics.DEAD.labels(group, letter.record.topic, letter.reason).inc()
+        by_partition[dead_topic_name(settings, BY_NAME[letter.record.topic]), letter.record.partition].append(letter)
+    sends = [
+        publisher.send(name, number, [to_dead_letter(letter, group=group, service=service, now=now) for letter in some])
+        for (name, number), some in by_partition.items()
+    ]
+    results = await all_ended(sends)
+    for result in results:
+        if isinstance(result, BaseException) and not isinstance(result, NoLeaderError):
+            raise result
+    left: list[DeadLetter] = []
+    for some, result in zip(by_partition.values(), results, strict=True):
+        if isinstance(result, NoLeaderError):
+            left += some
+            continue
+        for letter in some:
+            metrics.DEAD.labels(group, letter.record.topic, letter.reason).inc()
+    return left
 
 
 if __name__ == "__main__":

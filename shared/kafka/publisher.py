@@ -152,7 +152,7 @@ class Publisher:
             )
             for (topic, partition), some in batches.items()
         ]
-        ended = list(zip(batches.values(), await _all_ended(sends), strict=True))
+        ended = list(zip(batches.values(), await all_ended(sends), strict=True))
         failures = [result for _, result in ended if isinstance(result, BaseException)]
         if not failures:
             return
@@ -305,14 +305,7 @@ def partition_of(key: bytes, partitions: int) -> int:
     return (h & 0x7FFFFFFF) % partitions
 
 
-async def all_sent(sends: Sequence[Awaitable[int]]) -> None:
-    """Wait for every send, even when one fails; then raise the first failure."""
-    for result in await _all_ended(sends):
-        if isinstance(result, BaseException):
-            raise result
-
-
-async def _all_ended(sends: Sequence[Awaitable[int]]) -> list[int | BaseException]:
+async def all_ended(sends: Sequence[Awaitable[int]]) -> list[int | BaseException]:
     """What each send came to, once none is left in flight."""
     return await asyncio.gather(*sends, return_exceptions=True)
 

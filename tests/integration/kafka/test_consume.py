@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import ClassVar
 
 import pytest
@@ -9,9 +10,9 @@ from aiokafka import AIOKafkaProducer
 
 from shared.events import catalog
 from shared.events.reports import ReportMessageLeft
-from shared.kafka.connection import client_options, topic_name
+from shared.kafka.connection import client_options, dead_topic_name, topic_name
 from shared.kafka.decoding import Blocked, Received, Rejected
-from shared.kafka.publisher import Message
+from shared.kafka.publisher import Message, NoLeaderError
 from shared.metrics import REGISTRY
 from shared.settings import KafkaSettings
 from shared.topics import REPORTS
@@ -281,3 +282,36 @@ async def test_records_of_a_stranger_without_our_conventions_do_no_harm(bus_sett
         await eventually(lambda: len(seen.received) == 1, "the good one")
         await until_committed(bus_settings, "stranger")
         assert len(await dead_letters(bus_settings)) == 1
+
+
+async def test_a_dead_letter_topic_without_a_leader_holds_up_one_partition_and_no_other(
+    bus_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck, free = id_in(0, 3), id_in(2, 3)
+    seen, lost = Seen(), True
+    bus, health = new_bus(bus_settings)
+    subscribe(bus, REPORTS, group="nowhere", handler=seen)
+    name, dead_name = topic_name(bus_settings, REPORTS), dead_topic_name(bus_settings, REPORTS)
+    send = bus.publisher.send
+
+    async def sent(topic: str, partition: int, some: Sequence[Message]) -> int:
+        if lost and (topic, partition) == (dead_name, 0):
+            raise NoLeaderError("kafka: it has no leader")
+        return await send(topic, partition, some)
+
+    monkeypatch.setattr(bus.publisher, "send", sent)
+    async with running(bus):
+        good = [message_left(stuck, version) for version in (1, 2)]
+        [first, second] = [(one.key.encode(), one.value, one.headers) for one in good]
+        await bus.publisher.send(name, 0, [first, (b"k", b"bad", []), second])
+        await bus.publisher.send(name, 2, [(b"k", b"bad", [])])
+        await eventually(lambda: health.ready["kafka.nowhere"]() is not None, "ready turns red")
+        await bus.publisher.publish(messages([free], range(1, 51)))
+        await eventually(lambda: sum(key == free for key, _ in seen.keys) == 50, "the other partition goes on")
+        await until_committed(bus_settings, "nowhere", {0: 1, 2: 51})
+        assert [(r.partition, r.value) for r in await dead_letters(bus_settings)] == [(2, b"bad")]
+        lost = False
+        await until_committed(bus_settings, "nowhere")
+        assert [(r.partition, r.value) for r in await dead_letters(bus_settings)] == [(0, b"bad"), (2, b"bad")]
+        assert health.ready["kafka.nowhere"]() is None
+    assert (stuck, 2) in seen.keys
