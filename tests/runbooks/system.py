@@ -146,7 +146,7 @@ class System:
         """Mark every dead letter as read, as central does in the console."""
         async with self.crew.client(CENTRAL_LEAD.name) as notify:
             for letter in self.store["ieum_notify"]["dead"].find({"open": True}):
-                answer = await notify.post("/dead/read", data={"origin": letter["_id"]})
+                answer = await notify.post("/dead/read", data={"origin": letter["_id"], "letter": letter["letter"]})
                 assert answer.status_code == httpx.codes.SEE_OTHER
 
     async def keep_reporting(self) -> None:

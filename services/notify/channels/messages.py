@@ -57,14 +57,19 @@ def age_words(age: timedelta) -> tuple[str, str]:
     return f"{minutes // 1440}일 경과", f"{minutes // 1440} d ago"
 
 
-def dead_mail(*, alert_id: str, to: str, sender: str, topic: str, reason: str, link: str, now: datetime) -> Mail:
-    """The mail that tells the central desk of a record no service could read."""
-    subject = f"[이음] 처리하지 못한 기록 / unreadable record ({topic})"
+def dead_mail(
+    *, alert_id: str, to: str, sender: str, count: int, topics: Sequence[str], link: str, now: datetime
+) -> Mail:
+    """The mail that tells the central desk of records no service could read."""
+    listed = ", ".join(topics)
+    records = "1 record" if count == 1 else f"{count} records"
+    behind = "A report may be waiting behind it" if count == 1 else "Reports may be waiting behind them"
+    subject = f"[이음] 처리하지 못한 기록 {count}건 / {records} could not be read"
     body = (
-        f"읽지 못한 기록이 있습니다. 신고가 누락되었을 수 있으니 바로 확인해 주십시오.\n\n"
-        f"토픽: {topic}\n이유: {reason}\n{link}\n\n"
-        f"A record could not be read. A report may be waiting behind it; please look at once.\n\n"
-        f"Topic: {topic}\nReason: {reason}\n{link}\n"
+        f"읽지 못한 기록이 {count}건 있습니다. 신고가 누락되었을 수 있으니 바로 확인해 주십시오.\n\n"
+        f"토픽: {listed}\n{link}\n\n"
+        f"{records} could not be read. {behind}; please look at once.\n\n"
+        f"Topics: {listed}\n{link}\n"
     )
     return sized_mail(alert_id=alert_id, to=to, sender=sender, subject=subject, body=body, now=now)
 

@@ -63,7 +63,7 @@ class AlarmWatch:
         self._dead = dead
         self._broadcaster = broadcaster
         self._clock = clock
-        self._told: tuple[frozenset[OverdueReport], frozenset[str], bool] | None = None
+        self._told: tuple[frozenset[OverdueReport], frozenset[tuple[str, int]], bool] | None = None
 
     async def look(self) -> None:
         """Notice a finding or a dead record that is new or over, and a silent auditor. Raises ``TransientError``."""
@@ -74,7 +74,7 @@ class AlarmWatch:
         last = await self._store.last_look()
         silent = last is None or self._clock.now() - last > SILENT_AFTER
         found, dead = await self._store.of(None), await self._dead.unread()
-        self._told = (frozenset(found), frozenset(one.origin for one in dead), silent)
+        self._told = (frozenset(found), frozenset((one.origin, one.letter) for one in dead), silent)
         if self._told != before:
             self._broadcaster.notice()
 

@@ -26,7 +26,7 @@ from services.notify.request_audit import RequestAuditFactory
 from services.notify.settings import NotifySettings
 from services.notify.team.rules import duty_action
 from shared import centers
-from shared.events.base import CenterId
+from shared.events.base import LARGEST, CenterId
 from shared.events.vocabulary import CenterState, HarmType, Urgency
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
@@ -144,12 +144,13 @@ def page_router(
         request: Request,
         principal: Annotated[Principal, Depends(authorize(Action.DEAD_READ))],
         origin: Annotated[str, Form(max_length=120)],
+        letter: Annotated[int, Form(ge=-1, le=LARGEST)],
     ) -> Response:
         authorize.require(request, principal, Action.DEAD_READ, CENTRAL_DESK)
-        if await guarded(lambda: dead.waits(origin)):
+        if await guarded(lambda: dead.waits(origin, letter)):
             # Only of a record that is there: what else stands in the form is anybody's text.
             await guarded(lambda: audited(request, principal)(Action.DEAD_READ, None, None, origin=origin))
-            await guarded(lambda: dead.read(origin, pages.clock.now()))
+            await guarded(lambda: dead.read(origin, letter, pages.clock.now()))
         return RedirectResponse("/", 303)
 
     return router

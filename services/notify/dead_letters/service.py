@@ -1,12 +1,14 @@
 """Watches the dead topics: a record nobody could read may have been a report, and central hears of it at once.
 
-Dead records are not events but whatever was met, so they are read raw, with a small consumer of our own. One mail per
-origin: the topic, partition and offset the record came from.
+Dead records are not events but whatever was met, so they are read raw, with a small consumer of our own. What their
+headers say is believed of nothing but their own partition: whoever has the Kafka credentials of any consumer can write
+them. So they make no flood of mails, and no word of theirs keeps a later letter from being told.
 """
 
 import asyncio
 import uuid
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer
@@ -14,7 +16,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from services.notify import metrics
 from services.notify.channels.email import MailChannel
-from services.notify.channels.messages import Mail, dead_mail
+from services.notify.channels.messages import dead_mail
 from services.notify.console.broadcaster import ConsoleBroadcaster
 from services.notify.dead_letters.models import StoredDeadLetter
 from services.notify.dead_letters.repository import DeadLetterStore
@@ -22,7 +24,6 @@ from services.notify.settings import NotifySettings
 from shared import log
 from shared.clock import Clock
 from shared.errors import TransientError
-from shared.jobs import Skipped
 from shared.kafka.connection import (
     CONSUMER_TIMEOUT_MS,
     bounded,
@@ -31,6 +32,7 @@ from shared.kafka.connection import (
     group_name,
     poll_ms,
 )
+from shared.kafka.dead_letters import names_origin_in, told_of
 from shared.kafka.liveness import ended_task
 from shared.settings import KafkaSettings
 from shared.topics import CASES, REPORTS, ROUTINGS
@@ -44,10 +46,12 @@ _IDS: Final = uuid.uuid5(uuid.NAMESPACE_DNS, "dead.ieum")
 WATCHED: Final = (REPORTS, ROUTINGS, CASES)
 GROUP: Final = "notify-dead"
 _RECORDS: Final = 100
+MAIL_EVERY: Final = timedelta(minutes=5)
+"""Central is mailed at once of the first record, and of further ones together, at most so often."""
 
 
 class DeadLetterWatch:
-    """Reads dead records into the store and mails central about each that it has not been told of."""
+    """Reads dead records into the store and mails central about those that it has not been told of."""
 
     def __init__(
         self,
@@ -113,59 +117,65 @@ class DeadLetterWatch:
                 _LOG.warning("dead.stop_failed")
 
     async def _remember(self, records: Sequence[Any]) -> None:
+        topics = {dead_topic_name(self._bus, topic): topic.name for topic in WATCHED}
         new = 0
         for record in records:
             new += await self._store.add(
-                dead_letter_of(record.topic, record.partition, record.offset, record.headers, self._clock)
+                dead_letter_of(topics[record.topic], record.partition, record.offset, record.headers, self._clock)
             )
         if new:
             _LOG.error("dead.found", records=new)
             self.news.set()
 
     async def tell(self) -> None:
-        """Mail central about every record it has not been told of; what the server did not take is tried again.
+        """Mail central about all records it has not been told of; what the server did not take is tried again.
 
-        Raises ``TransientError``, and ``SkippedError`` at the end.
+        Raises ``TransientError``.
         """
-        skipped = Skipped("dead-mails")
         metrics.DEAD_UNREAD.set(await self._store.open_count())
-        untold = await self._store.untold(skipped)
-        if untold:
-            until = self._clock.monotonic() + self._settings.lease_s
-            reasons = await self._channel.send([self._mail(record) for record in untold], until)
-            for record, reason in zip(untold, reasons, strict=True):
-                if reason is None:
-                    await self._store.told(record.origin, self._clock.now())
-            self._broadcaster.notice()
-        skipped.raise_if_any()
-
-    def _mail(self, record: StoredDeadLetter) -> Mail:
-        return dead_mail(
-            alert_id=str(uuid.uuid5(_IDS, record.origin)),
+        until = self._clock.monotonic() + MAIL_EVERY.total_seconds()
+        oldest = await self._store.untold()
+        if oldest is None or not await self._store.take_turn(self._clock.now(), MAIL_EVERY):
+            return
+        begun = uuid.uuid4().hex
+        count, topics = await self._store.begin_mail(begun)
+        mail = dead_mail(
+            # The same again where the process ends before it is noted, so that a double is known as one.
+            alert_id=str(uuid.uuid5(_IDS, f"{oldest} {count}")),
             to=self._settings.central_address,
             sender=self._settings.mail_from,
-            topic=record.topic,
-            reason=record.reason,
+            count=count,
+            topics=[topic.name for topic in WATCHED if topic.name in topics],
             link=f"{self._settings.public_urls['notify'].rstrip('/')}/?center=central",
             now=self._clock.now(),
         )
+        if count and await self._channel.send_one(mail, until) is None:
+            await self._store.told(begun, self._clock.now())
+        else:
+            await self._store.give_back_turn(self._clock.now())
+        self._broadcaster.notice()
 
 
 def dead_letter_of(
     topic: str, partition: int, offset: int, headers: Sequence[tuple[str, bytes | None]], clock: Clock
 ) -> StoredDeadLetter:
-    """Keep where a dead record came from and why it died, never its content."""
-    found = {name: _plain(value or b"") for name, value in headers if name.startswith("dead_")}
-    origin_topic = found.get("dead_topic", topic)[:80]
-    place = f"{found.get('dead_partition', partition)}/{found.get('dead_offset', offset)}"
+    """Keep where a dead record came from and why it died, never its content. ``topic`` is the one it is dead of.
+
+    A letter that names an origin elsewhere than where such letters are written stands for itself.
+    """
+    said = {name: _plain(value) for name, value in told_of(headers).items()}
+    origin = f"{topic}/{partition}/{said.get('offset', '')}"
+    if not names_origin_in(headers, topic, partition):
+        origin = f"{topic}.dead/{partition}/{offset}"
     return StoredDeadLetter(
-        origin=f"{origin_topic}/{place}"[:120],
-        topic=origin_topic,
-        reason=found.get("dead_reason", "unknown")[:80],
+        origin=origin[:120],
+        letter=offset,
+        topic=topic,
+        reason=said.get("reason", "unknown")[:80],
         seen_at=clock.now(),
     )
 
 
-def _plain(value: bytes) -> str:
-    """Reduce to what may stand in a mail's subject: anyone who can write to the topic chose these bytes."""
-    return "".join(sign if sign.isprintable() else "?" for sign in value.decode("ascii", "replace"))
+def _plain(said: str) -> str:
+    """Reduce to what may stand on a page: anyone who can write to the topic chose it."""
+    return "".join(sign if sign.isprintable() and sign.isascii() else "?" for sign in said)

@@ -1,18 +1,14 @@
-"""Late first records and crowded dead records, on the real store."""
+"""Late first records, on the real store."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from services.notify.cases.consumers import RoutingsHandler
 from services.notify.cases.projection import RoutingEvent
 from services.notify.cases.repository import CaseStore
 from services.notify.console.broadcaster import ConsoleBroadcaster
-from services.notify.dead_letters.models import StoredDeadLetter
-from services.notify.dead_letters.repository import DeadLetterStore
-from services.notify.dead_letters.service import dead_letter_of
 from services.notify.escalation.rules import Rules
 from shared.clock import SystemClock
 from shared.events.envelope import Envelope
-from shared.jobs import Skipped
 from shared.kafka.router import Received
 from shared.mongo import connect
 from shared.settings import StoreSettings
@@ -51,25 +47,3 @@ async def test_a_first_record_read_again_changes_nothing(store_settings: StoreSe
         report_id(1): (1, "gwangju"),
         report_id(2): (1, "gwangju"),
     }
-
-
-async def test_the_hundred_and_first_dead_record_is_still_told(store_settings: StoreSettings) -> None:
-    store = DeadLetterStore(connect(store_settings, "notify"))
-    await store.prepare()
-    for number in range(101):
-        moment = NOW + timedelta(seconds=number)
-        await store.add(
-            StoredDeadLetter(origin=f"reports/0/{number}", topic="reports", reason="invalid", seen_at=moment)
-        )
-    first = await store.untold(Skipped("test"))
-    assert len(first) == 100
-    for record in first:
-        await store.told(record.origin, NOW)
-    assert [record.origin for record in await store.untold(Skipped("test"))] == ["reports/0/100"]
-    assert await store.open_count() == 101
-
-
-def test_what_stands_in_a_dead_records_headers_cannot_break_a_mail() -> None:
-    headers = [("dead_topic", b"reports\nBcc: x@example.org"), ("dead_reason", b"\xff\x00odd")]
-    found = dead_letter_of("reports.dead", 0, 1, headers, SystemClock())
-    assert all(sign.isprintable() for sign in f"{found.topic}{found.reason}{found.origin}")

@@ -11,7 +11,7 @@ from tests.integration.notify.conftest import NotifyHarness, Start
 from tests.support.mail import MailSink
 
 CLOSED = {"state": "closed", "staff_on_duty": 0}
-ORIGIN = "reports/0/7"
+ORIGIN = "reports.dead/0/7"
 
 
 async def lines(harness: NotifyHarness, action: str) -> list[tuple[str | None, str | None, dict[str, str]]]:
@@ -26,7 +26,7 @@ async def ask_all(harness: NotifyHarness) -> list[int]:
     return [
         (await harness.http.put("/api/v1/centers/busan/duty", json=CLOSED, auth=lead)).status_code,
         (await harness.http.post("/centers/daegu/duty", data=CLOSED, auth=desk)).status_code,
-        (await harness.http.post("/dead/read", data={"origin": ORIGIN}, auth=lead)).status_code,
+        (await harness.http.post("/dead/read", data={"origin": ORIGIN, "letter": 7}, auth=lead)).status_code,
     ]
 
 

@@ -263,7 +263,7 @@ def _centers() -> Asks:
         ("notify", "GET", "/drills"): (ask(200),),
         # No front end's credential for drills is set there, so that none begins.
         ("notify", "POST", "/drills"): (ask(409, body={"center_id": OWNER}, whose=OWNER),),
-        ("notify", "POST", "/dead/read"): (ask(303, body={"origin": "none"}, whose=CENTRAL),),
+        ("notify", "POST", "/dead/read"): (ask(303, body={"origin": "none", "letter": 0}, whose=CENTRAL),),
     }
 
 

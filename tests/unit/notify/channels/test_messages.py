@@ -58,8 +58,8 @@ def test_the_mail_about_a_dead_record_has_that_size_too() -> None:
         alert_id=report_id(3),
         to="a@b.example",
         sender="c@d.example",
-        topic="reports",
-        reason="not_json",
+        count=10**9,
+        topics=["reports", "routings", "cases"],
         link="http://x",
         now=NOW,
     )

@@ -25,6 +25,7 @@ class Findings:
     def __init__(self) -> None:
         self.found: set[str] = set()
         self.dead: set[str] = set()
+        self.letter = 0
         self.step = 1
         self.at: datetime | None = NOW
         self.away = False
@@ -34,7 +35,8 @@ class Findings:
         return [FINDING.model_copy(update={"report_id": one, "step": self.step}) for one in self.found]
 
     async def unread(self) -> list[StoredDeadLetter]:
-        return [StoredDeadLetter(origin=one, topic="reports", reason="not_json", seen_at=NOW) for one in self.dead]
+        said = {"letter": self.letter, "topic": "reports", "reason": "not_json", "seen_at": NOW}
+        return [StoredDeadLetter(origin=one, **said) for one in self.dead]
 
     async def last_look(self) -> datetime | None:
         if self.away:
@@ -129,9 +131,12 @@ async def test_consoles_are_told_of_a_dead_record_that_another_process_found_and
     await watch.look()
     await watch.look()
     assert consoles.told == 1
+    findings.letter += 1
+    await watch.look()
+    assert consoles.told == 2, "who has looked at the earlier letter has not looked at this one"
     findings.dead = set()
     await watch.look()
-    assert consoles.told == 2
+    assert consoles.told == 3
 
 
 async def test_consoles_are_told_once_the_store_is_back_as_a_notice_may_have_been_lost_meanwhile() -> None:
