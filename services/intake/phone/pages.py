@@ -64,6 +64,8 @@ def router(
         try:
             await appending.add(typed, caller_of(request), key)
         except Problem as problem:
+            if problem.code == "idempotency_conflict":
+                key = idempotency.new_key()  # what stands there now is sent as well when the button is pressed again
             page = view.addition(
                 request, typed, key=key, problems=_problems(problem, typed), status=problem.status_code
             )
@@ -124,4 +126,6 @@ def _problems(problem: Problem, typed: Typed) -> list[FieldProblem]:
         missing = {e.field for e in problem.errors if e.reason == "required"}
         said = call_words.MISSING
         return [FieldProblem(p.control, said[p.control]) if p.control in missing & said.keys() else p for p in found]
+    if problem.code == "idempotency_conflict":
+        return [FieldProblem("narrative", receipt_words.SENT_BEFORE)]
     return [FieldProblem(receipt_words.PLACES.get(problem.code, "receipt"), str(problem.detail))]

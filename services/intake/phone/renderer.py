@@ -58,7 +58,7 @@ class CallRenderer:
         """The page of a call. Without ``call``: nothing can be known of it just now, and what was typed is shown."""
         role = step_words.role_of(typed.one("role"))
         began = call.started_at if call is not None else None
-        fields = self._view.fields(request, typed, problems)
+        fields = self._view.fields(request, typed, problems, to_staff=True)
         return self.pages.render(
             request,
             "call.html",
@@ -108,7 +108,7 @@ class CallRenderer:
         self, request: Request, typed: Typed, *, key: str, problems: Sequence[FieldProblem] = (), status: int = 200
     ) -> Response:
         """The page on which a caller's addition is typed."""
-        fields = self._view.fields(request, typed, problems)
+        fields = self._view.fields(request, typed, problems, to_staff=True)
         return self.pages.render(request, "call-addition.html", status=status, idempotency_key=key, said="", **fields)
 
     def added(self, request: Request, *, key: str) -> Response:
@@ -147,8 +147,7 @@ class CallRenderer:
         return _json(said, problems)
 
     def _said(self, request: Request, problems: Sequence[FieldProblem]) -> dict[str, str]:
-        translate = self.pages.gettext(request)
-        return {problem.control: problem.said(translate) for problem in problems}
+        return dict(self._view.said(request, problems, to_staff=True))
 
     def _readings(self, request: Request) -> list[tuple[str, str]]:
         translate = self.pages.gettext(request)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from fastapi import Request, Response
@@ -19,6 +20,7 @@ from shared.events.vocabulary import ContactChannel, Urgency
 from shared.web.form_body import Typed
 from shared.web.language import LANGUAGES
 from shared.web.pages import Pages
+from shared.web.translations import STAFF
 from shared.web.translations import gettext_noop as n
 
 BEGIN_AGAIN: Final = "again"
@@ -180,13 +182,14 @@ class FormRenderer:
         problems: Sequence[FieldProblem],
         *,
         asked: Collection[str] = steps.CONTROLS - {"marks"},
+        to_staff: bool = False,
     ) -> dict[str, Any]:
         """Return the template's values for the fields of any step: answers, messages, labels and choices.
 
         ``asked`` are the controls to show; by default all but the fingerprints, which need an answer first.
+        ``to_staff``: the messages are for an operator.
         """
-        translate = self.pages.gettext(request)
-        errors = [(problem.control, problem.said(translate)) for problem in problems]
+        errors = self.said(request, problems, to_staff=to_staff)
         return {
             "typed": typed,
             "errors": errors,
@@ -200,6 +203,14 @@ class FormRenderer:
             "narrative_chars": typed_chars(NARRATIVE_CHARS),
             "phrase_chars": typed_chars(PHRASE_CHARS),
         }
+
+    def said(
+        self, request: Request, problems: Sequence[FieldProblem], *, to_staff: bool = False
+    ) -> list[tuple[str, str]]:
+        """Each problem's control and message, as staff or the public are spoken to."""
+        texts = self.pages.translator(self.pages.language(request))
+        translate = partial(texts.pgettext, STAFF) if to_staff else texts.gettext
+        return [(problem.control, problem.said(translate)) for problem in problems]
 
     def _options(self, request: Request, typed: Typed) -> Options:
         translate = self.pages.gettext(request)

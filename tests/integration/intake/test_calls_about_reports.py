@@ -1,5 +1,6 @@
 """What an operator learns of reports there are: that one shares something, and nothing else. And adding to one."""
 
+import re
 from typing import Any
 
 import pytest
@@ -119,6 +120,20 @@ async def test_an_addition_sent_twice_is_one(harness: IntakeHarness, operator: O
     for _ in range(2):
         assert (await add(operator, receipt, "달빛 아래", idempotency_key="k" * 32)).status_code == 200
     assert await narratives(harness) == [STORY, ADDED]
+
+
+async def test_another_addition_from_the_same_page_is_kept_when_the_button_is_pressed_again(
+    harness: IntakeHarness, operator: Operator
+) -> None:
+    receipt = await lodged(harness, word="달빛 아래")
+    key, more = "k" * 32, "그 뒤에 한 말"
+    assert (await add(operator, receipt, "달빛 아래", idempotency_key=key)).status_code == 200
+    asked = await add(operator, receipt, "달빛 아래", idempotency_key=key, narrative=more)
+    assert asked.status_code == 409
+    assert "has arrived" in asked.text
+    [anew] = re.findall(r'name="idempotency_key" value="([^"]+)"', asked.text)
+    assert (await add(operator, receipt, "달빛 아래", idempotency_key=anew, narrative=more)).status_code == 200
+    assert await narratives(harness) == [STORY, ADDED, more]
 
 
 async def test_guessing_a_word_on_the_phone_is_held_back_and_keeps_nobody_out_on_the_web(

@@ -52,7 +52,7 @@ def of_sources(*, staff: bool = True) -> set[str]:
 
 
 def korean(folder: Path) -> dict[str, str]:
-    found = [m for m in translations.read_catalog(folder) if m.id and m.string]
+    found = [m for m in translations.read_catalog(folder) if m.id and m.string and not m.context]
     return {_first(m.id): _first(m.string) for m in found}
 
 

@@ -63,6 +63,19 @@ def test_a_refusal_speaks_to_staff_as_their_pages_do() -> None:
     assert korean.gettext("Not found.") == "찾을 수 없어요."
 
 
+def test_what_is_wrong_with_a_field_is_told_to_operators_as_staff_are_spoken_to() -> None:
+    """골라 주세요 to whoever reports, 선택하십시오 to the operator who types what a caller says."""
+    intake = ROOT / "services" / "intake"
+    korean = load([SHARED_LOCALE, intake / "locale"])["ko"]
+    places = {"webform/form.py", "receipts/authentication.py"}
+    told = [text for (_, text), where in marked(intake).items() if where.partition(":")[0] in places]
+    never_on_the_phone = re.compile("fingerprint|message|12 digits")
+    said = {text: korean.pgettext(STAFF, text) for text in told if not never_on_the_phone.search(text)}
+    assert len(said) > 40
+    options = re.compile("‘[^’]*’")  # as they stand on the page, which asks what the caller is asked
+    assert {text: korean for text, korean in said.items() if friendly(options.sub("", korean))} == {}
+
+
 def test_the_small_site_is_complete() -> None:
     own = [f for f in findings([SHARED, Unit("site", SITE)]) if f.unit == "site"]
     # The titles are given to create_app by small_site.py, which lies beside the site.
