@@ -1,5 +1,6 @@
 """How numbers, days and moments are written in the two languages. Moments are shown in Korean time."""
 
+import re
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -15,6 +16,7 @@ from shared.web.language import Language
 _KEPT: Final = 4096
 """Numbers and moments held ready as written, under a megabyte each: a page of tables writes 400 numbers, and everybody
 at a centre sees the moments of the same cases."""
+_PARTICLE: Final = re.compile("%(?=[가-힣])")
 _JUST_NOW = timedelta(seconds=45)
 _WORDS: dict[Language, str] = {"ko": "방금", "en": "just now"}
 
@@ -78,6 +80,11 @@ def percent(value: float, language: Language) -> str:
 def exact_percent(value: float, language: Language) -> str:
     """A share as percent with a tenth where there is one."""
     return format_percent(value, "#,##0.#%", locale=language)
+
+
+def unbroken(text: str) -> str:
+    """The text with each Korean particle held to its percentage: browsers would begin a line with it."""
+    return _PARTICLE.sub("%\N{WORD JOINER}", text)
 
 
 def span(seconds: float, language: Language) -> str:

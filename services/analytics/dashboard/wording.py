@@ -242,7 +242,7 @@ class Wording(Terms):
         if half is None:
             return self.text(gettext_noop("Too few reports have been answered to be shown yet."))
         sentence = self.text(gettext_noop("Half of the reports wait %(time)s; %(share)s are answered within an hour."))
-        return sentence % {"time": self.within(half), "share": self.percent(share)}
+        return formats.unbroken(sentence % {"time": self.within(half), "share": self.percent(share)})
 
     def in_all(self, total: Figure, figures: list[tuple[str, Figure]]) -> str:
         """A chart of weeks: the lowest and the highest of those that are whole, and all together."""
@@ -273,12 +273,13 @@ class Wording(Terms):
         if share is None:
             return self.text(gettext_noop("Nearly all or nearly none were seen in time, or too few to be shown."))
         if lowest is None:
-            return self.text(gettext_noop("%(share)s are seen in time.")) % {"share": self.percent(share)}
+            sentence = self.text(gettext_noop("%(share)s are seen in time."))
+            return formats.unbroken(sentence % {"share": self.percent(share)})
         sentence = self.text(
             gettext_noop("%(share)s are seen in time; the lowest share that is shown: %(center)s, %(low)s.")
         )
         numbers = {"share": self.percent(share), "center": self.name(lowest[0]), "low": self.percent(lowest[1])}
-        return sentence % numbers
+        return formats.unbroken(sentence % numbers)
 
     def overloaded(self, bands: list[tuple[str, int | None]]) -> str:
         """The chart of load."""
@@ -294,7 +295,7 @@ class Wording(Terms):
         if share is None:
             return self.text(gettext_noop("How many are helped away from home is hidden."))
         sentence = self.text(gettext_noop("%(share)s are helped by another centre than the one at home, or have none."))
-        return sentence % {"share": self.percent(share)}
+        return formats.unbroken(sentence % {"share": self.percent(share)})
 
     def alerts(self, sent: Figure, failed: Figure, raised: Figure) -> str:
         """The chart of alerts."""
@@ -352,7 +353,9 @@ class Wording(Terms):
             )
         )
         numbers = {"hidden": cost.hidden, "cells": cost.cells, "intervals": cost.intervals}
-        return sentence % {**numbers, "share": self.percent(cost.share), "lost": self.percent(cost.lost)}
+        return formats.unbroken(
+            sentence % {**numbers, "share": self.percent(cost.share), "lost": self.percent(cost.lost)}
+        )
 
     def bars(self, rows: list[tuple[str, Figure]]) -> list[Bar]:
         """Bars with their words."""

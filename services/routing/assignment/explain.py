@@ -18,7 +18,7 @@ from shared.events.routings import Candidate, Decision
 from shared.events.vocabulary import PassedOver, RoutingReason
 from shared.labels import CENTRAL_NAME, ROUTING_REASONS
 from shared.severity import concerns_child
-from shared.web.formats import exact_percent, number, percent
+from shared.web.formats import exact_percent, number, percent, unbroken
 from shared.web.language import Language
 
 Translate = Callable[[str], str]
@@ -112,7 +112,7 @@ class Explainer:
         return self._say(sentences.WEIGHT, {"cases": number(cases, self._language)})
 
     def _say(self, message: str, values: Mapping[str, str]) -> str:
-        return self._translate(message) % values if values else self._translate(message)
+        return unbroken(self._translate(message) % values) if values else self._translate(message)
 
     def _used(self, candidate: Candidate, weight: int) -> str | None:
         """To a tenth: 90.2 % is past a limit of 90 %, and a reader should see it."""

@@ -3,7 +3,6 @@
 Open to everybody: it says how reports are assigned and nothing about any report, person or load.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -21,7 +20,7 @@ from shared.centers import CENTER_IDS, TABLES, Tables, center
 from shared.events.vocabulary import RoutingReason
 from shared.labels import CENTRAL_NAME, HARMS, ROUTING_REASONS, URGENCIES
 from shared.web.authorization import OPEN
-from shared.web.formats import number, percent
+from shared.web.formats import number, percent, unbroken
 from shared.web.language import Language
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
@@ -30,8 +29,6 @@ CASES: Final = Path(__file__).parents[1] / "assignment" / "data" / "cases"
 """The readable cases: the tests decide every one of them."""
 SHOWN: Final = 3
 """Examples of a step that are shown; the others are folded."""
-
-_PARTICLE: Final = re.compile("%(?=[가-힣])")
 
 LIMITS: Final = {
     "normal": gettext_noop("Normal limits"),
@@ -144,11 +141,6 @@ def situations(rule: Rule, language: Language, translate: Translate) -> list[Ove
         )
         for steps, when, otherwise in SITUATIONS
     ]
-
-
-def unbroken(text: str) -> str:
-    """The text with each Korean particle held to its percentage: browsers would begin a line with it."""
-    return _PARTICLE.sub("%\N{WORD JOINER}", text)
 
 
 def numbers(rule: Rule, language: Language) -> dict[str, str]:

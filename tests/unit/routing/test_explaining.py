@@ -86,7 +86,8 @@ def test_a_full_home_and_a_neighbour_are_said_with_the_figures_that_decided() ->
     )
     assert (
         why(decision, "ko")
-        == "관할인 부산센터는 이 사례를 더하면 96%로 기준 90%를 넘었고, 육지로 맞닿은 경남센터는 61.1%였습니다."
+        == "관할인 부산센터는 이 사례를 더하면 96%\u2060로 기준 90%\u2060를 넘었고, 육지로 맞닿은 경남센터는 "
+        "61.1%\u2060였습니다."
     )
 
 

@@ -428,6 +428,7 @@ async def test_every_panel_has_question_sentence_picture_table_definition_and_re
     assert not re.search(r"[a-z]+_[a-z_]+</", text), "a key in place of a word"
     if lang == "ko":
         assert not re.search(r"<h2[^>]*>[A-Za-z ,?]+</h2>", text)
+        assert not re.search("[0-9]%[가-힣]", text), "a particle would begin a line"
 
 
 HIDDEN_NUMBERS = {"1", "2", "3", "4"}
