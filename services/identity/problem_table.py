@@ -15,6 +15,7 @@ PROBLEMS: Final = (
     DocumentedProblem("passkey_needed", 403, WORDS["passkey_needed"]),
     DocumentedProblem("passkey_missing", 403, WORDS["passkey_missing"]),
     DocumentedProblem("wait", 429, n("Too many attempts to sign in. Retry-After says when."), Again.AFTER),
+    DocumentedProblem("too_many_sessions", 429, WORDS["too_many_sessions"], Again.AFTER),
 )
 ON_PAGES: Final = (
     *from_words(OIDC_WORDS),

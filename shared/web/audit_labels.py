@@ -118,6 +118,7 @@ REASONS: Final[dict[str, str]] = {
     "wrong_word": n("Wrong word"),
     "wrong_sign_in": n("Sign-in does not fit"),
     "wait": n("Too many attempts"),
+    "too_many_sessions": n("Too many sign-ins lately"),
     "waits_for_release": n("Account waits for release"),
     "most_accounts": n("Organisation has too many accounts"),
     "no_invitation": n("Invitation does not count"),

@@ -96,6 +96,8 @@ def invitation_router(
             page = codes_page(request, codes, "/session/passkey", "passkey")
             set_short(page, REGISTER_COOKIE, passkeys.permission(account), secure=pages.secure(request))
             return page
+        except RefusedError:  # too many sessions of theirs began before they were invited anew
+            return codes_page(request, codes, "/session", "waiting" if account.waits is not None else "later")
         if issued is None and account.waits is not None:
             return codes_page(request, codes, "/session", "waiting")
         if issued is None:

@@ -62,6 +62,7 @@ WORDS: Final = {
         ),
     ),
     "wait": (429, gettext_noop("Too many attempts. Please wait a moment, then begin again.")),
+    "too_many_sessions": (429, ACCOUNT_WORDS["too_many_sessions"]),
     "no_mapped_role": (403, gettext_noop("You have no role here. Ask whoever manages accounts at your organisation.")),
     "waits_for_release": (403, ACCOUNT_WORDS["waits_for_release"]),
     "wrong_sign_in": (403, gettext_noop("Your account is disabled here. Ask whoever manages accounts.")),
@@ -120,7 +121,13 @@ def oidc_router(provider: Provider, external: External, sessions: Sessions, page
             person = await vouched_for(login_state, _code(code, error), who.where)
             entered = await external.enter(person, who, login_state.device)
         except RefusedError as refusal:
-            if refusal.code not in {"no_mapped_role", "wrong_sign_in", "waits_for_release", "wait"}:
+            if refusal.code not in {
+                "no_mapped_role",
+                "wrong_sign_in",
+                "waits_for_release",
+                "wait",
+                "too_many_sessions",
+            }:
                 await noted(request, refusal.code)
             raise problem(refusal, again=login_state is not None and login_state.again) from None
         except TransientError:

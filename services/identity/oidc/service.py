@@ -59,7 +59,7 @@ class External:
         """Sign in; ``device`` is the cookie of a known browser.
 
         Raises ``RefusedError``: ``no_mapped_role``, ``waits_for_release``, ``wrong_sign_in`` (disabled here),
-        ``provider_error`` (signed out there meanwhile) or ``wait`` (too many sessions of theirs began lately).
+        ``provider_error`` (signed out there meanwhile) or ``too_many_sessions`` (of theirs began lately).
         """
         account = await self._accounts.by_name(person.name)
         try:

@@ -78,7 +78,7 @@ class Sessions:
         whoever showed them. ``who``: from which device and network. Of the OpenID provider: ``shown_at`` is when it
         asked for the factors, ``provider_session`` its own session.
 
-        Raises ``RefusedError`` ``wait``: too many of theirs began lately.
+        Raises ``RefusedError`` ``too_many_sessions``: too many of theirs began lately.
         """
         now = self._clock.now()
         await self._bring_back(account, now)
@@ -100,7 +100,7 @@ class Sessions:
         # Counted with this one there, so that many at once gain nothing.
         if seconds := session_wait(await self._store.begun(session), now):
             await self._store.withdraw(session)
-            raise RefusedError("wait", retry_after=seconds)
+            raise RefusedError("too_many_sessions", retry_after=seconds)
         # Read after the session is there: a change before this is seen here, one after it ends this session too.
         found = await self._accounts.get(account.subject)
         if found is None or not usable(found) or not of_now(session, found) or found.changes != account.changes:

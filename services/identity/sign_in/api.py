@@ -146,13 +146,16 @@ def account_router(
         name="sign_in",
         summary="Sign in",
         dependencies=[Depends(OPEN)],
-        openapi_extra=refuses("wrong_sign_in", "waits_for_release", "passkey_needed", "passkey_missing", "wait"),
+        openapi_extra=refuses(
+            "wrong_sign_in", "waits_for_release", "passkey_needed", "passkey_missing", "wait", "too_many_sessions"
+        ),
     )
     async def open_session(request: Request, body: SignInRequest) -> SignedIn:
         """Sign in. 401 `wrong_sign_in` for every reason there is; 429 `wait` after several failures.
 
         403, to who gave both factors: `waits_for_release` (an administrator made or changed the account),
-        `passkey_needed` or `passkey_missing` (their role signs in with a passkey, on the sign-in page).
+        `passkey_needed` or `passkey_missing` (their role signs in with a passkey, on the sign-in page). 429
+        `too_many_sessions`, to them as well, after a hundred sessions in eleven hours: one in ten minutes from then on.
         """
         attempt = SignInAttempt(body.account, body.password, body.code, where_of(request), device_of(request))
         try:

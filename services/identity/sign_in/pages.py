@@ -27,7 +27,7 @@ from services.identity.sessions.cookies import (
 )
 from services.identity.sessions.service import IDENTITY, Issued, Sessions
 from services.identity.sign_in.service import SignIn, SignInAttempt
-from services.identity.sign_in.words import STATUS
+from services.identity.sign_in.words import STATUS, WORDS
 from shared.audit.entries import where_of
 from shared.audit.store import AuditLog
 from shared.errors import TransientError
@@ -56,6 +56,7 @@ def sign_in_router(
             status=status,
             next=wanted and onward(wanted, urls),
             error=error,
+            said=WORDS.get(error, ""),
             wait=wait,
             account=account,
             openid=openid,

@@ -114,8 +114,8 @@ class SignIn:
     async def enter(self, attempt: SignInAttempt, who: Actor) -> Entered:
         """Sign in. Raises ``RefusedError``: ``wrong_sign_in`` or ``wait`` (with the seconds).
 
-        To who gave both factors: ``waits_for_release``, ``passkey_needed`` (they have one and must use it), or
-        ``PasskeyMissingError`` (they must register one first).
+        To who gave both factors: ``waits_for_release``, ``passkey_needed`` (they have one and must use it),
+        ``too_many_sessions`` (with the seconds), or ``PasskeyMissingError`` (they must register one first).
         """
         begun = self._clock.monotonic()
         name = attempt.name.strip().casefold()[:_MOST_SIGNS]
@@ -182,7 +182,7 @@ class SignIn:
 
         ``before``: the account that the browser may be known to, where it was changed on the way in.
         Raises ``RefusedError``: ``wrong_sign_in``, also where the account was changed since the factors were shown, or
-        ``wait``: too many sessions of theirs began lately.
+        ``too_many_sessions``: too many of theirs began lately.
         """
         now = self._clock.now()
         known = Actor(account.subject, account.organisation, tuple(sorted(account.roles)), who.where)
@@ -204,7 +204,8 @@ class SignIn:
     async def begin_first(self, account: Account, who: Actor) -> Issued | None:
         """Begin the session of somebody who just enrolled; None while they wait for release.
 
-        Raises ``PasskeyMissingError``: their role signs in with a passkey, which they register first.
+        Raises ``PasskeyMissingError``: their role signs in with a passkey, which they register first; ``RefusedError``
+        ``too_many_sessions``.
         """
         if account.waits is None and refusal(account, Factor.TOTP, self._roles_with_passkey) is not None:
             SIGN_INS.labels("password", "passkey_missing").inc()
@@ -251,7 +252,7 @@ class SignIn:
         SIGN_INS.labels("password" if what is AuditAction.SIGN_IN else "confirm", code).inc()
         detail = {"account": account.subject} if account is not None else {}
         # Who waits is not looked at and so not slowed down either: their lines are.
-        if code != "wait" or self._lines.try_acquire(who.where):
+        if code not in {"wait", "too_many_sessions"} or self._lines.try_acquire(who.where):
             await self._audit.append(line(who, what, self._clock.now(), refused=code, **detail))
         raise RefusedError(code, retry_after=seconds)
 

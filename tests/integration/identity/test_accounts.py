@@ -13,7 +13,7 @@ import pytest
 from services.identity import cli
 from services.identity.accounts import service
 from services.identity.accounts.models import Account, AccountState, RefusedError
-from services.identity.accounts.rules import INVITATION_LASTS, MADE_LATELY, step_of
+from services.identity.accounts.rules import INVITATION_LASTS, MADE_LATELY, SESSIONS_FREE, step_of
 from services.identity.audit_recorder import Actor, by_command
 from shared.audit.model import AuditOutcome
 from shared.errors import TransientError
@@ -339,6 +339,20 @@ async def test_a_reset_account_is_set_up_anew_and_the_old_factors_are_gone(ident
         assert offer.key != ready.totp
         assert (await finished(identity, person, found[1], offer)).status_code == 200
     await http.aclose()
+
+
+async def test_who_is_invited_anew_after_very_many_sign_ins_keeps_the_recovery_codes(identity: Process) -> None:
+    """As after somebody else signed in and out as them all day: they sign in a little later."""
+    ready = await identity.person("ministry", "analyst")
+    for _ in range(SESSIONS_FREE):
+        await identity.accounts.sessions.begin(ready.account)
+    changed, code = await identity.accounts.administration.reset(by_command("test"), ready.account, "suspicion")
+    async with identity.browser() as person:
+        page = await finished(identity, person, code, await looked_at(person, code))
+        assert (page.status_code, len(re.findall(r"<li><code>([a-z0-9-]{19})</code></li>", page.text))) == (200, 10)
+        assert "in ten minutes at the latest" in page.text
+        assert not person.cookies
+    assert await identity.accounts.sessions.of(changed.subject) == []
 
 
 async def test_new_recovery_codes_replace_the_old_and_need_both_factors(identity: Process) -> None:

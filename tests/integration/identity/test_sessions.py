@@ -385,9 +385,12 @@ async def test_who_signs_in_and_out_all_day_makes_the_published_document_no_long
     async with identity.browser() as http:
         refused = await identity.enter(http, ready)
         assert (refused.status_code, refused.headers["retry-after"]) == (429, str(int(pause_s)))
+        assert "again in 10 min." in refused.text
+        assert "tell whoever manages accounts" in refused.text
+        assert "or use a recovery code." not in refused.text, "it does not help here"
         assert not http.cookies
         assert (await identity.enter(http, other)).status_code == 303
-    assert [line.reason for line in await identity.lines("sign_in") if line.reason] == ["wait"]
+    assert [line.reason for line in await identity.lines("sign_in") if line.reason] == ["too_many_sessions"]
     await identity.clock.advance(pause_s)
     tried = (sessions.begin(ready.account) for _ in range(8))
     at_once = await asyncio.gather(*tried, return_exceptions=True)
