@@ -65,6 +65,7 @@ async def test_a_report_goes_from_form_to_status_without_script(
     assert await harness.collection.count_documents({}) == 0
 
     await fill_least(page, language)
+    await page.locator("[name=harm_types][value=synthesis]").check()
     await page.locator("#narrative").fill("적은 내용은 남아 있어야 해요")
     await follow(page, page.get_by_role("button", name=words["send"]).click())
     code = page.locator(".receipt-code")
@@ -73,11 +74,12 @@ async def test_a_report_goes_from_form_to_status_without_script(
     assert len(receipt) == 16
     assert receipt not in page.url
     await shoot(page, f"receipt-{language}")
+    await expect(page.locator("main .links")).to_be_visible()
     await page.emulate_media(media="print")
     await expect(page.locator("main a[href='tel:1366']")).to_be_visible()
     await expect(page.locator("header")).to_be_hidden()
-    for useless_on_paper in ("main details", "main .on-screen"):
-        await expect(page.locator(useless_on_paper)).to_be_hidden()
+    for on_paper in ("main details", "main .links", "main a[href='/status']", "main .on-screen >> nth=-1"):
+        await expect(page.locator(on_paper)).to_be_hidden()
     await shoot(page, f"receipt-printed-{language}")
     await page.emulate_media(media="screen")
 

@@ -126,6 +126,8 @@ class _Actions:
 
     async def status(self, request: Request, caller: Caller, typed: Typed, *, said: str = "") -> Response:
         receipt = typed.one("receipt")[: receipt_forms.RECEIPT_CHARS]
+        if not receipt.strip():
+            return self.entry(request, problem=Problem(422, "invalid", receipt_words.NO_NUMBER), said=said)
         try:
             answer = await self._status.answer(receipt_forms.asked(ReceiptQuestion, typed), caller)
         except Problem as problem:

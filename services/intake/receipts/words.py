@@ -7,6 +7,7 @@ from services.intake.reports.models import State, StatusAnswer
 from shared.web.translations import gettext_noop as n
 
 NO_SUCH_PAGE: Final = n("There is nothing at this address.")
+NO_NUMBER: Final = n("Enter the 16 digits of your receipt number.")
 
 
 class ActionWords(NamedTuple):

@@ -44,6 +44,15 @@ async def test_every_action_has_its_page_and_asks_before_it_does(harness: Intake
     assert (await someone.stored())["intake_version"] == 1
 
 
+async def test_who_asks_for_the_status_without_a_number_is_asked_for_it(harness: IntakeHarness) -> None:
+    asked = await harness.http.post("/status?lang=en", data={"receipt": " "})
+    assert asked.status_code == 422
+    assert asked.text.count("Enter the 16 digits of your receipt number.") == 3, (
+        "said by the page, and by the error twice"
+    )
+    assert "No report has this receipt number" not in asked.text
+
+
 async def test_a_message_and_an_addition_are_left_without_script_and_only_once(harness: IntakeHarness) -> None:
     someone, key = await holder(harness), "k" * 32
     for _ in range(2):
