@@ -56,6 +56,10 @@ PHONE_DIGITS: Final = (7, 15)
 """Shortest local number, longest international one (E.164)."""
 _DIGITS: Final = "0123456789"
 _PHONE: Final = re.compile(r"\+?[0-9 ().-]+")
+_MOBILE: Final = re.compile(r"010|820?10")
+"""How a Korean mobile number begins, at home and from abroad. Eight digits follow: with one too few or too many nobody
+reaches the person, and nobody else can tell which one is wrong."""
+_AFTER_MOBILE: Final = 8
 _AS_CARD: Final = re.compile(r"\D*[0-9]{6}[ .-]{1,3}[0-9]{7}\D*")
 """Six and seven digits: no phone number is grouped like this, every registration number is."""
 _COUNTRY: Final = ("82", "+82", "+ 82", "(82", "(+82")
@@ -74,7 +78,9 @@ REASONS: Final[dict[str, str]] = {
     "only_here": n("“Only here” excludes every other way of contact."),
     "needs_phone": n("The chosen way of contact needs a phone number."),
     "needs_email": n("The chosen way of contact needs an e-mail address."),
-    "not_a_phone_number": n("This must be a phone number: digits, spaces, hyphens, a plus in front."),
+    "not_a_phone_number": n(
+        "This must be a phone number: digits, spaces, hyphens, a plus in front. Eight digits follow 010."
+    ),
     "not_an_email_address": n("This must be an e-mail address."),
     "only_for_representatives": n("Only reports with the role representative may have this."),
     "needs_word": n("The status can need a word only where one is set."),
@@ -134,12 +140,19 @@ def _web_address(value: str) -> str:
 
 def _phone(value: str) -> str:
     plain = text.plain_phone(value)
-    digits = sum(sign in _DIGITS for sign in plain)
-    shaped = PHONE_DIGITS[0] <= digits <= PHONE_DIGITS[1] and _PHONE.fullmatch(plain) and not _AS_CARD.fullmatch(plain)
+    digits = "".join(sign for sign in plain if sign in _DIGITS)
+    shaped = _PHONE.fullmatch(plain) and not _AS_CARD.fullmatch(plain) and _complete(digits)
     if shaped and (plain.startswith(_COUNTRY) or text.refused(plain) is None):
         return plain
     _one_line(value)
     raise refusal("not_a_phone_number")
+
+
+def _complete(digits: str) -> bool:
+    """Return whether a number has as many digits as its like has."""
+    if (mobile := _MOBILE.match(digits)) is not None:
+        return len(digits) == mobile.end() + _AFTER_MOBILE
+    return PHONE_DIGITS[0] <= len(digits) <= PHONE_DIGITS[1]
 
 
 def _email(value: str) -> str:

@@ -83,7 +83,9 @@ _SENTENCES: Final = {
     ),
     ("phone", "needs_phone"): n("Enter a phone number, or choose another way to reach you."),
     ("email", "needs_email"): n("Enter an e-mail address, or choose another way to reach you."),
-    ("phone", "not_a_phone_number"): n("Enter the phone number with digits only, for example 010-0000-0000."),
+    ("phone", "not_a_phone_number"): n(
+        "Check the phone number: digits only, and none missing. For example 010-0000-0000."
+    ),
     ("email", "not_an_email_address"): n("Enter the e-mail address like name@example.com."),
     ("relation", "only_for_representatives"): n(
         "These answers are for reporting for someone else. Choose that above, or clear them here."

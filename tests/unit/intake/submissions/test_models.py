@@ -125,6 +125,10 @@ def test_no_text_field_takes_numbers_media_or_control_characters(field: str, tex
             "only_here",
         ),
         ({"contact": {"phone": "12"}}, "contact.phone", "not_a_phone_number"),
+        ({"contact": {"phone": "010-1234-56"}}, "contact.phone", "not_a_phone_number"),
+        ({"contact": {"phone": "010-1234-56789"}}, "contact.phone", "not_a_phone_number"),
+        ({"contact": {"phone": "+82 10-1234-567"}}, "contact.phone", "not_a_phone_number"),
+        ({"contact": {"phone": "+82 (0)10 1234 567"}}, "contact.phone", "not_a_phone_number"),
         ({"contact": {"email": "x"}}, "contact.email", "not_an_email_address"),
         ({"contact": {"name": "a\nb"}}, "contact.name", "control_character"),
         ({"still_spreading": "yes"}, "still_spreading", "wrong_type"),
@@ -222,7 +226,9 @@ def test_empty_texts_are_as_if_left_out() -> None:
     assert (report.narrative, report.division, report.contact.name, report.contact.phone) == (None, None, None, None)
 
 
-@pytest.mark.parametrize("phone", ["010-1234-5678", "+82 10 1234 5678", "02-735-8994", "(063) 717-1366", "1577-1366"])
+@pytest.mark.parametrize(
+    "phone", ["010-1234-5678", "+82 10 1234 5678", "+82 (0)10-1234-5678", "02-735-8994", "(063) 717-1366", "1577-1366"]
+)
 def test_phone_numbers_as_people_write_them_are_taken(phone: str) -> None:
     assert read({"contact": {"channels": ["text"], "phone": phone}}).contact.phone == phone
 
