@@ -61,6 +61,8 @@ from services.intake.receipts.updates import ReportUpdater
 from services.intake.reports.authentication import ReportNotAuthenticError
 from services.intake.reports.consumers import ProgressFollower, consumers
 from services.intake.reports.repository import ReportRepository, repository_of
+from services.intake.reports.unassigned import LOOK_S as UNASSIGNED_S
+from services.intake.reports.unassigned import UnassignedWatch
 from services.intake.retention import pages as erasures_pages
 from services.intake.retention.jobs import ErasureJob
 from services.intake.retention.replay import KEPT_BACKUPS, ErasureReplay
@@ -137,6 +139,7 @@ class Intake:
     links: LinkIndex
     link_service: LinkService
     erasure_job: ErasureJob
+    unassigned: UnassignedWatch
     replay: ErasureReplay
     store_clock: StoreClock
     audit: AuditLog
@@ -210,6 +213,7 @@ class Intake:
         jobs.every(DISK_S, "disk", self.disk.look)
         jobs.endless("store-watch", self.group.watch)
         jobs.every(LOOK_S, "store-clock", self.store_clock.look)
+        jobs.every(UNASSIGNED_S, "unassigned", self.unassigned.look)
         jobs.every(self.erasure_pace_s, "erasures", self.erasure_job.minute)
         jobs.every(self.erasure_pace_s, "retention", self.erasure_job.daily)
 
@@ -424,6 +428,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
         links=links,
         link_service=link_service,
         erasure_job=erasure_job,
+        unassigned=UnassignedWatch(reports, clock),
         replay=ErasureReplay(reports, links, recorder, clock),
         store_clock=store_clock,
         audit=audit,

@@ -118,13 +118,18 @@ async def test_routing_stopped_while_somebody_reports(system: System, watch: Wat
     case = await system.case()
     await system.does(COUNSELLOR, case, "acknowledge")
     async with system.without("routing"):
-        (await system.report()).raise_for_status()
+        accepted = (await system.report()).raise_for_status().json()["report_id"]
         await system.does(COUNSELLOR, case, "close", ownership=1, outcome="supported")
         await watch.fires("ProcessDown", job="routing")
         await watch.fires("ReportsWithoutOwner")
         said = await system.said("doctor")
         assert "routing: it does not run" in said
         assert "a report has had no centre for" in said
+        since = datetime.now(UTC) - timedelta(hours=1)
+        with system.altered("ieum_intake", "reports", accepted, unassigned_since=since):
+            await watch.fires("ReportsUnassigned")
+            lines = system.stack.log_file("intake").read_text(encoding="utf-8").splitlines()
+            assert any("reports.unassigned" in line and accepted in line for line in lines)
         await watch.fires("CommandsUnconfirmed")
         await watch.fires("AcceptedToOwnedBurnsFast")
     await eventually(lambda: system.cases.find_one({"_id": case, "ended": "closed"}) is not None, "the case is closed")

@@ -183,6 +183,12 @@ _RULES: Final = (
         "ReceiptsGuessed",
     ),
     _Rule(
+        "ieum_intake_oldest_unassigned_report_age_seconds",
+        _more_than(300),
+        "a report in intake's store has had no centre for {value:.0f} s",
+        "ReportsUnassigned",
+    ),
+    _Rule(
         "ieum_intake_routing_gap_reports",
         _more_than(0),
         "the log of routings lacks a record of {value:.0f} reports",

@@ -62,6 +62,7 @@ BESIDE: Final = (
     "_id",
     "sealed",
     "progress",
+    "unassigned_since",
     "opened",
     "alarm",
     "alarm_since",

@@ -35,6 +35,8 @@ CALL: Final = "call"
 """The sealed part that says who took a report by phone, and how assent was given."""
 DIGESTS: Final = "links"
 UNINDEXED_SINCE: Final = "links_since"
+UNASSIGNED_SINCE: Final = "unassigned_since"
+"""When a report that no centre has yet was received; gone once one has it."""
 _ANSWERED: Final = "answers"
 """The sealed part that gathers single answers."""
 _ANSWERS: Final = (
@@ -82,6 +84,7 @@ def new_document(
         "consents": consents.model_dump(mode="json") if consents else None,
         "sealed": {"key_id": wrapped.key_id, "key": wrapped.blob, "fields": fields},
         "progress": Progress().model_dump(),
+        UNASSIGNED_SINCE: received_at,
         **({CALLBACK: dict(callback), CALLBACK_SINCE: received_at} if callback is not None else {}),
         **to_be_found(digests, received_at),
         **pending([event], received_at),

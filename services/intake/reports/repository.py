@@ -20,7 +20,14 @@ from services.intake.reports.authentication import (
     ReportAuthentication,
     ReportNotAuthenticError,
 )
-from services.intake.reports.documents import CALLBACK_SINCE, DIGESTS, FRONT_END, Document, is_sandbox
+from services.intake.reports.documents import (
+    CALLBACK_SINCE,
+    DIGESTS,
+    FRONT_END,
+    UNASSIGNED_SINCE,
+    Document,
+    is_sandbox,
+)
 from services.intake.reports.erasure_register import ErasureRegister, Happened
 from services.intake.reports.lifecycle import Lifecycle
 from services.intake.reports.models import Progress
@@ -45,7 +52,7 @@ CODE: Final = "hand_over_code"
 """Keyed hash of the newest code for taking a report over."""
 OPENED: Final = "opened"
 """When staff first opened the details, by number of the ownership."""
-_MARKS: Final = (ERASE_AT, DECIDE_SINCE, KEPT_SINCE, ALARM_SINCE)
+_MARKS: Final = (ERASE_AT, DECIDE_SINCE, KEPT_SINCE, ALARM_SINCE, UNASSIGNED_SINCE)
 """Times that only few reports have, each with a sparse index: what a page or a job looks for."""
 
 TOMBSTONE: Final[tuple[str, ...]] = (
@@ -283,6 +290,11 @@ class ReportRepository:
         with store_errors():
             return await self._reports.count_documents({mark: {"$gte": _FIRST, "$lte": _LAST}})
 
+    async def assigned(self, report_ids: Sequence[str]) -> None:
+        """Take the mark off reports that a centre has: a build that does not know the mark wrote their progress."""
+        with store_errors():
+            await self._reports.update_many({"_id": {"$in": list(report_ids)}}, {"$unset": {UNASSIGNED_SINCE: ""}})
+
     async def everything(self) -> AsyncIterator[Document]:
         """Every report that is not erased, in no order, without what is sealed; not authenticated, see ``marked``."""
         with store_errors():
@@ -343,6 +355,8 @@ class ReportRepository:
                 progress = after.model_dump()
                 code = self.authentication.code_of_progress(report_id, progress)
                 update: dict[str, Any] = {"$set": {"progress": progress, f"{FIELD}.{PROGRESS}": code}}
+                if after.ownership is not None:
+                    update["$unset"] = {UNASSIGNED_SINCE: ""}
                 moved.append((document, _unchanged(report_id, before), update))
         if not moved:
             return
@@ -353,7 +367,7 @@ class ReportRepository:
                 if (clearing := relay.take(document)) is not None:
                     taken.append(document["_id"])
                     as_read.update(clearing.match)
-                    update["$unset"] = clearing.unset
+                    update["$unset"] = {**update.get("$unset", {}), **clearing.unset}
             with store_errors():
                 writes = [UpdateOne(as_read, update) for _, as_read, update in moved]
                 result = await self._reports.bulk_write(writes, ordered=False)

@@ -1,10 +1,11 @@
 """Publish what is true of named reports anew: ``python -m services.intake.submissions.republish REPORT …``.
 
 For a report of which a dead letter was sent back behind a later event, and so was passed over. Send all its dead
-letters back before: what comes behind this is passed over as well. Each report gets a ``report.amended`` with the whole
-of its facts, under its next version; its readers take it as an addition, and its centre is told to look. Where routing
-still has a report as withdrawn that was taken up again, ``report.reinstated`` follows. Intake goes on running and
-publishes both within seconds. Each report is in the audit.
+letters back before: what comes behind this is passed over as well. And for one whose events the log has lost. Each
+report gets a ``report.amended`` with the whole of its facts, under its next version; its readers take it as an
+addition, and its centre is told to look. Where no centre has the report, its ``report.received`` stands before it.
+Where routing still has a report as withdrawn that was taken up again, ``report.reinstated`` follows. Intake goes on
+running and publishes them within seconds. Each report is in the audit.
 """
 
 import argparse
@@ -106,9 +107,14 @@ def _refused(document: Document, word: LastWord) -> str | None:
 
 
 def _records(document: Document, now: datetime) -> list[Record]:
-    report_id, version = document["_id"], document["intake_version"] + 1
+    report_id, facts = document["_id"], documents.facts_in(document)
     owned = documents.progress_of(document).ownership
-    said: list[Event] = [events.amended(report_id, version, now, documents.facts_in(document))]
+    said: list[Event] = []
+    if owned is None:
+        # The log may have lost the first event. Where it has not, this is known for a repeat.
+        said.append(events.received(report_id, document["received_at"], facts))
+    version = document["intake_version"] + len(said) + 1
+    said.append(events.amended(report_id, version, now, facts))
     if owned is not None and owned.ended is EndReason.WITHDRAWN:
         # Behind the facts: it must not come back to a centre that was declined meanwhile.
         said.append(ReportReinstated(report_id=report_id, intake_version=version + 1, reinstated_at=now))

@@ -1,0 +1,63 @@
+"""An accepted report that gets no centre is noticed by intake, whatever the log says of it."""
+
+from datetime import timedelta
+
+from structlog.testing import capture_logs
+
+from services.intake.reports.unassigned import LATE_S, OLDEST, UnassignedWatch
+from shared.clock import SystemClock
+from tests.integration.intake.harness import IntakeHarness
+from tests.integration.intake.holding import holder, owned
+from tests.support.clock import ManualClock
+
+LATER = timedelta(seconds=LATE_S + 60)
+
+
+async def named(harness: IntakeHarness) -> tuple[list[str], float]:
+    """What a process that looks some minutes later names, and how long it says that the oldest has waited."""
+    watch = UnassignedWatch(harness.intake.reports, ManualClock(SystemClock().now() + LATER))
+    with capture_logs() as lines:
+        await watch.look()
+        await watch.look()
+    found = [line["report_ids"] for line in lines if line["event"] == "reports.unassigned"]
+    assert len(found) <= 1, "said once, not with each look"
+    return (found[0] if found else []), OLDEST._value.get()
+
+
+async def test_a_report_without_a_centre_is_named_until_it_has_one(harness: IntakeHarness) -> None:
+    someone = await holder(harness)
+    await someone.at_rest()
+    ids, oldest = await named(harness)
+    assert ids == [someone.report_id]
+    assert LATE_S < oldest < LATE_S + 180
+    await owned(someone)
+    assert "unassigned_since" not in await someone.stored()
+    assert await named(harness) == ([], 0.0)
+
+
+async def test_one_that_waits_no_longer_than_usual_is_not(harness: IntakeHarness) -> None:
+    someone = await holder(harness)
+    watch = UnassignedWatch(harness.intake.reports, SystemClock())
+    with capture_logs() as lines:
+        await watch.look()
+    assert lines == []
+    assert 0 < OLDEST._value.get() < LATE_S
+    assert "unassigned_since" in await someone.stored()
+
+
+async def test_what_was_taken_back_needs_none_until_it_is_taken_up_again(harness: IntakeHarness) -> None:
+    someone = await holder(harness)
+    await someone.done("withdraw")
+    await someone.at_rest()
+    assert await named(harness) == ([], 0.0)
+    await someone.done("reinstate")
+    assert (await named(harness))[0] == [someone.report_id]
+
+
+async def test_a_mark_that_an_earlier_build_left_is_taken_off(harness: IntakeHarness) -> None:
+    someone = await holder(harness)
+    await owned(someone)
+    since = (await someone.at_rest())["received_at"]
+    await harness.collection.update_one({"_id": someone.report_id}, {"$set": {"unassigned_since": since}})
+    assert await named(harness) == ([], 0.0)
+    assert "unassigned_since" not in await someone.stored()
