@@ -242,6 +242,35 @@ class System:
         )
         return done.returncode, done.stdout + done.stderr
 
+    def run(self, service: str, module: str, *arguments: str) -> str:
+        """Run a command where a service runs, as an operator does: what it said."""
+        done = subprocess.run(
+            [sys.executable, "-m", module, *arguments],
+            cwd=PROJECT,
+            env=self.stack.environment_of(service),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout
+
+    def lose_end_of(self, topic: str, report_id: str) -> None:
+        """Take the newest batch, which is about a report, off the log of a stopped broker, as a power cut can."""
+        data = self.stack.settings.var / "kafka"
+        [log] = [
+            file
+            for file in data.rglob("*.log")
+            if file.parent.name[:-2] == topic and report_id.encode() in file.read_bytes()
+        ]
+        written, at, newest = log.read_bytes(), 0, 0
+        while at < len(written):
+            newest = at
+            at += 12 + int.from_bytes(written[at + 8 : at + 12], "big")  # offset, length, and what it counts
+        assert report_id.encode() in written[newest:]
+        log.write_bytes(written[:newest])
+        for note in data.rglob(".kafka_cleanshutdown"):
+            note.unlink()
+
     async def said(self, target: str, *arguments: str) -> str:
         """The same, for what it said alone."""
         _, said = await asyncio.to_thread(self.make, target, *arguments)

@@ -118,21 +118,37 @@ async def test_routing_stopped_while_somebody_reports(system: System, watch: Wat
     case = await system.case()
     await system.does(COUNSELLOR, case, "acknowledge")
     async with system.without("routing"):
-        accepted = (await system.report()).raise_for_status().json()["report_id"]
+        (await system.report()).raise_for_status()
         await system.does(COUNSELLOR, case, "close", ownership=1, outcome="supported")
         await watch.fires("ProcessDown", job="routing")
         await watch.fires("ReportsWithoutOwner")
         said = await system.said("doctor")
         assert "routing: it does not run" in said
         assert "a report has had no centre for" in said
-        since = datetime.now(UTC) - timedelta(hours=1)
-        with system.altered("ieum_intake", "reports", accepted, unassigned_since=since):
-            await watch.fires("ReportsUnassigned")
-            lines = system.stack.log_file("intake").read_text(encoding="utf-8").splitlines()
-            assert any("reports.unassigned" in line and accepted in line for line in lines)
         await watch.fires("CommandsUnconfirmed")
         await watch.fires("AcceptedToOwnedBurnsFast")
     await eventually(lambda: system.cases.find_one({"_id": case, "ended": "closed"}) is not None, "the case is closed")
+
+
+async def test_a_report_that_the_log_has_lost(system: System, watch: Watch) -> None:
+    async with system.without("routing"):
+        accepted = (await system.report()).raise_for_status().json()["report_id"]
+        reports = system.store["ieum_intake"]["reports"]
+        await eventually(
+            lambda: reports.find_one({"_id": accepted, "outbox": {"$exists": False}}) is not None, "it is out"
+        )
+        await asyncio.to_thread(system.stack.hold, "kafka")
+        system.lose_end_of("reports", accepted)
+        await asyncio.to_thread(system.stack.release, "kafka")
+    # As if five minutes had passed.
+    long_ago = datetime.now(UTC) - timedelta(hours=1)
+    reports.update_one({"_id": accepted}, {"$set": {"unassigned_since": long_ago}})
+    await watch.fires("ReportsUnassigned")
+    assert "a report in intake's store has had no centre for" in await system.said("doctor")
+    lines = system.stack.log_file("intake").read_text(encoding="utf-8").splitlines()
+    assert any("reports.unassigned" in line and accepted in line for line in lines)
+    assert system.run("intake", "services.intake.submissions.republish", accepted) == f"{accepted}: published anew\n"
+    await eventually(lambda: system.cases.find_one({"_id": accepted}) is not None, "its centre has it", seconds=60)
 
 
 async def test_mail_and_webhooks_that_take_nothing(system: System, watch: Watch) -> None:
