@@ -320,7 +320,9 @@ class Subscription:
             left = await self._retry.repeat(lambda: self._publish_dead_letters(dead), "writing dead letters")
             self._check_generation(generation)
             dead = [letter for letter in dead if letter not in left]
-            for stop in _stops(left):
+            for letter in left:
+                place = letter.record.topic, letter.record.partition
+                stop = Blocked(*place, letter.record.offset, "the dead-letter topic has no leader there", passes=True)
                 batch.stop_before(stop, self._tp(stop))
         if batch.next_offsets:
             self._uncommitted.update(batch.next_offsets)
@@ -486,16 +488,6 @@ class Subscription:
 
     def _named(self, partitions: Sequence[TopicPartition]) -> Partitions:
         return frozenset((self._bare(tp.topic), tp.partition) for tp in partitions)
-
-
-def _stops(left: Iterable[DeadLetter]) -> list[Blocked]:
-    """Stop before the first of these records of each partition, for a moment; the others do not wait for them."""
-    first: dict[tuple[str, int], int] = {}
-    for letter in left:
-        place = (letter.record.topic, letter.record.partition)
-        first[place] = min(letter.record.offset, first.get(place, letter.record.offset))
-    why = "the dead-letter topic has no leader there"
-    return [Blocked(topic, partition, offset, why, passes=True) for (topic, partition), offset in first.items()]
 
 
 def _tp_name(tp: TopicPartition) -> str:

@@ -118,8 +118,10 @@ class DecodedBatch:
     def stop_before(self, stop: Blocked, tp: TopicPartition) -> None:
         """A handler left this record and all after it: they are not done, and no offset or dead letter of them is due.
 
-        ``tp`` is the partition by its name on the cluster.
+        ``tp`` is the partition by its name on the cluster. Of several stops in one partition the first record's counts.
         """
+        if tp in self.blocked and self.blocked[tp][0] <= stop.offset:
+            return
         self.blocked[tp] = (stop.offset, stop.reason)
         if stop.passes:
             self.passing.add(tp)

@@ -83,3 +83,12 @@ def test_behind_a_record_that_a_handler_left_nothing_is_committed_or_dead() -> N
     assert [(d.record.partition, d.record.offset) for d in done.dead] == [(0, 1), (1, 8)]
     assert [one.offset for one in done.accepted] == [2]
     assert done.passing == set()
+
+
+def test_of_several_stops_in_a_partition_the_first_record_counts() -> None:
+    done = decode_batch([record(n) for n in range(1, 6)], bare, 0, CAP)
+    for offset in (4, 2, 3):
+        done.stop_before(Blocked("reports", 0, offset, f"left at {offset}"), place(0))
+    assert done.next_offsets == {place(0): 2}
+    assert done.blocked == {place(0): (2, "left at 2")}
+    assert [one.offset for one in done.accepted] == [1]
