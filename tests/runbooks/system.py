@@ -242,18 +242,6 @@ class System:
         )
         return done.returncode, done.stdout + done.stderr
 
-    def run(self, service: str, module: str, *arguments: str) -> str:
-        """Run a command where a service runs, as an operator does: what it said."""
-        done = subprocess.run(
-            [sys.executable, "-m", module, *arguments],
-            cwd=PROJECT,
-            env=self.stack.environment_of(service),
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return done.stdout
-
     def lose_end_of(self, topic: str, report_id: str) -> None:
         """Take the newest batch, which is about a report, off the log of a stopped broker, as a power cut can."""
         data = self.stack.settings.var / "kafka"
