@@ -10,9 +10,10 @@ if [[ -f $stamp && $(<"$stamp") == "$wanted" ]] && .venv/bin/python -c '' 2>/dev
   exit 0
 fi
 
-# A name on the path is not enough: version managers leave names that only print an error.
+# The distribution's Python first: it is built with what a profile showed, which one built on the spot (pyenv) mostly is not
+# (decision 22). A name on the path is not enough: version managers leave names that only print an error.
 python=
-for candidate in ${PYTHON:-} python3.13 python3.12 python3.11 python3; do
+for candidate in ${PYTHON:-} /usr/bin/python3.1{3,2,1} python3.1{3,2,1} python3; do
   if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; then
     python=$candidate
     break
