@@ -18,6 +18,7 @@ from services.identity.settings import IdentitySettings
 from services.intake.settings import IntakeSettings
 from services.notify.settings import AlertSettings, NotifySettings
 from services.routing.settings import RoutingSettings
+from shared.audit.settings import VerifierSettings
 from shared.clock import SystemClock
 from shared.identity.source import over_http
 from shared.kafka.access import BY_NAME
@@ -47,6 +48,8 @@ MONGODB_STOPS_S = 15
 """For so long it lets operations end once it is asked to stop."""
 JOBS = {"kafka-rights", "store-users"}
 SEEN = {"prometheus", "alertmanager", "grafana"}
+VERIFIER = "verifier"
+"""Started by hand or from a schedule, and gone once it has looked."""
 NOT_HANDED_ON = {
     # Fit the cluster that compose itself makes.
     *("KAFKA_SASL_MECHANISM", "KAFKA_SSL_CERTFILE", "KAFKA_SSL_KEYFILE"),
@@ -96,10 +99,10 @@ def variables(*classes: type[BaseSettings]) -> set[str]:
 
 
 def test_all_five_services_three_brokers_and_a_store() -> None:
-    assert set(COMPOSE["services"]) == {*PROCESSES, *ENGINES, *JOBS, *SEEN, "mailpit"}
+    assert set(COMPOSE["services"]) == {*PROCESSES, *ENGINES, *JOBS, *SEEN, "mailpit", VERIFIER}
 
 
-@pytest.mark.parametrize("name", sorted(COMPOSE["services"].keys() - JOBS))
+@pytest.mark.parametrize("name", sorted(COMPOSE["services"].keys() - JOBS - {VERIFIER}))
 def test_every_service_has_a_health_check(name: str) -> None:
     assert COMPOSE["services"][name]["healthcheck"]["test"]
 
@@ -208,10 +211,8 @@ def test_the_secrets_that_are_made_are_those_that_are_mounted_and_open_to_nobody
     assert made == {path.name: path.read_bytes() for path in mounted.iterdir()}, "a second time changes nothing"
 
 
-@pytest.mark.parametrize("name", PROCESSES)
-def test_a_process_reads_its_settings_from_what_it_is_given(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def seen_from_inside(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Set the environment to what a container is given; returns the folder that is its ``/run/secrets``."""
     mounted, seen = compose_secrets.ensure(tmp_path), tmp_path / "seen"
     seen.mkdir()
     for target, source in secrets_of(name).items():
@@ -227,6 +228,14 @@ def test_a_process_reads_its_settings_from_what_it_is_given(
         found = re.fullmatch(r"\$\{(\w+):?[-?](.*)\}", value, re.DOTALL)
         text = pilot.get(found[1], found[2] if ":-" in value else "") if found else value
         monkeypatch.setenv(variable, text.replace("/run/secrets", str(seen)))
+    return seen
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_a_process_reads_its_settings_from_what_it_is_given(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = seen_from_inside(name, tmp_path, monkeypatch)
     store, own = load(StoreSettings), load(PROCESSES[name])
     assert own.metrics_token is not None
     assert own.public_root_keys()
@@ -235,6 +244,25 @@ def test_a_process_reads_its_settings_from_what_it_is_given(
     if name in BY_NAME:
         bus = load(KafkaSettings)
         assert (bus.security_protocol, bus.sasl_username, bus.ssl_cafile) == ("SASL_SSL", name, seen / "ca.pem")
+
+
+def test_the_verifier_keeps_a_copy_of_the_anchors_where_no_service_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without one nothing is wrong with a rolled-back store whose topic of anchors was made anew."""
+    (mount,) = COMPOSE["services"][VERIFIER]["volumes"]
+    volume, _, folder = mount.partition(":")
+    assert [name for name, each in COMPOSE["services"].items() if mount in each.get("volumes", [])] == [VERIFIER]
+    assert volume in COMPOSE["volumes"]
+    seen_from_inside(VERIFIER, tmp_path, monkeypatch)
+    assert keys.VERIFIER not in given_to(VERIFIER), "it comes with the command: no container has it"
+    monkeypatch.setenv(keys.VERIFIER, keys.read(tmp_path / keys.FILE)[keys.VERIFIER])
+    own = load(VerifierSettings)
+    assert own.audit_anchors is not None
+    assert own.audit_anchors.is_relative_to(folder)
+    assert own.audit_former_key is None
+    assert load(KafkaSettings).sasl_username == VERIFIER
+    assert load(StoreSettings).uri.get_secret_value().startswith(f"mongodb://{VERIFIER}:")
 
 
 @pytest.mark.parametrize("name", sorted(ENGINES - {"mongodb"}))
@@ -319,7 +347,7 @@ def test_prometheus_reaches_every_process_with_the_token_and_mail_is_only_kept_i
     assert secrets_of("prometheus") == {"ieum-metrics-token": "IEUM_METRICS_TOKEN"}
     (alertmanager,) = configuration["alerting"]["alertmanagers"]
     assert alertmanager["static_configs"][0]["targets"] == ["alertmanager:9093"]
-    assert {name for name, found in COMPOSE["services"].items() if "profiles" in found} == {"mailpit"}
+    assert {name for name, found in COMPOSE["services"].items() if "profiles" in found} == {"mailpit", VERIFIER}
     for name in ("notify", "auditor"):
         assert COMPOSE["services"][name]["environment"]["NOTIFY_SMTP_HOST"].startswith("${NOTIFY_SMTP_HOST:?")
 
