@@ -11,11 +11,6 @@ TRANSACTION = Histogram(
     buckets=LATENCY_BUCKETS,
     registry=REGISTRY,
 )
-CONFLICTS = Counter(
-    "ieum_analytics_transaction_retries_total",
-    "Transactions undone by a conflict or an absent store and tried again.",
-    registry=REGISTRY,
-)
 GENERATION = Gauge(
     "ieum_analytics_generation_number",
     "Number of the generation that serves; a rebuild or going back changes it.",
@@ -49,13 +44,6 @@ BEHIND = Gauge(
     "ieum_analytics_lag_seconds",
     "How long ago everything written by then had been counted; before the first catch-up, the age of the oldest record "
     "that is not counted; NaN before it is known.",
-    registry=REGISTRY,
-)
-RELEASES = Counter(
-    "ieum_analytics_releases_total",
-    "Periods by what became of their release: released, coarsened, withheld; or out_of_time, contradiction, failed, "
-    "implausible, broken.",
-    ["outcome"],
     registry=REGISTRY,
 )
 RELEASE_LATE = Gauge(

@@ -9,12 +9,6 @@ from shared.metrics import REGISTRY
 SIGN_INS: Final = Counter(
     "ieum_identity_sign_ins", "Sign-ins by method and outcome.", ["method", "outcome"], registry=REGISTRY
 )
-PASSKEYS: Final = Counter(
-    "ieum_identity_passkeys",
-    "Passkeys: added, removed, used, refused, or refused because their counter went back.",
-    ["event"],
-    registry=REGISTRY,
-)
 NOTICES: Final = Counter(
     "ieum_identity_notices",
     "Mails to people about their accounts, by what became of them.",

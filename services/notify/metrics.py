@@ -42,12 +42,6 @@ FEED_OVERFLOWS: Final = Counter(
 ACTS: Final = Counter(
     "ieum_notify_case_commands", "Commands of staff by command and outcome.", ["command", "outcome"], registry=REGISTRY
 )
-TRANSFERS: Final = Counter("ieum_notify_transfers", "Transfers by what became of them.", ["outcome"], registry=REGISTRY)
-OFFERS_OPEN: Final = Gauge(
-    "ieum_notify_open_offers",
-    "Offers that wait for an answer or for the move; NaN while the store is away.",
-    registry=REGISTRY,
-)
 UNCONFIRMED: Final = Gauge(
     "ieum_notify_unconfirmed_commands",
     "Cases that routing has not moved, closed or reopened within 30 s; NaN while the store is away.",

@@ -24,9 +24,6 @@ GAPS = Counter(
 IGNORED = Gauge(
     "ieum_routing_superseded_records", "Records of this worker's partitions that came second.", registry=REGISTRY
 )
-GARBAGE = Counter(
-    "ieum_routing_unreadable_records", "Records passed over while reading on: not readable.", registry=REGISTRY
-)
 REPEATED = Counter("ieum_routing_repeated_events", "Events already acted on.", registry=REGISTRY)
 VOID = Counter(
     "ieum_routing_ignored_events",

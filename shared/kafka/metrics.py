@@ -62,12 +62,6 @@ PUBLISH_SECONDS = Histogram(
     buckets=LATENCY_BUCKETS,
     registry=REGISTRY,
 )
-FOLLOWED = Counter(
-    "ieum_kafka_followed_records",
-    "Records a follower has read, by what became of them.",
-    ("topic", "outcome"),
-    registry=REGISTRY,
-)
 OUTBOX_PENDING_SECONDS = Gauge(
     "ieum_outbox_oldest_pending_event_age_seconds",
     "Age of the oldest event that is not published.",

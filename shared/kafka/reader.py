@@ -11,7 +11,6 @@ from shared import log, process
 from shared.backoff import backoff
 from shared.clock import Clock
 from shared.errors import FatalError, PermanentError, TransientError, UnknownTypeError
-from shared.kafka import metrics
 from shared.kafka.connection import (
     CONSUMER_TIMEOUT_MS,
     FETCH_BYTES,
@@ -214,7 +213,6 @@ class Follower:
         try:
             received = decode_record(record, topic)
         except PermanentError as error:
-            metrics.FOLLOWED.labels(topic, "unreadable").inc()
             _log.warning(
                 "reader.record_skipped", topic=topic, partition=tp.partition, offset=record.offset, reason=error.reason
             )
@@ -226,7 +224,6 @@ class Follower:
             )
             return False
         self._apply(received)
-        metrics.FOLLOWED.labels(topic, "applied").inc()
         return True
 
 

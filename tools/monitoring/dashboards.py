@@ -133,6 +133,11 @@ DASHBOARDS: Final = (
                 },
                 "cps",
             ),
+            Panel(
+                "Why do reports go where they go?",
+                {"{{reason}}": _seldom("ieum_routing_decisions_total", "reason")},
+                "cps",
+            ),
         ),
     ),
     Dashboard(

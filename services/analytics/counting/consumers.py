@@ -15,7 +15,7 @@ from services.analytics.counting.models import Fact
 from services.analytics.counting.project import Changes, HoleError, fold, fold_centers
 from services.analytics.counting.repository import Database, Generation, OpenBatch, Position, batch, stored_offsets
 from shared import log
-from shared.errors import FatalError, TransientError
+from shared.errors import FatalError
 from shared.events.base import ReportEvent
 from shared.events.centers import CenterChanged
 from shared.events.families import AlertEvents, CaseEvents, CenterEvents, ReportEvents, RoutingEvents
@@ -78,12 +78,8 @@ class ProjectionConsumer:
         ``TransientError`` leaves no trace of the batch, and the same batch may come again.
         """
         started = perf_counter()
-        try:
-            async with batch(self._database, self._generation) as open_batch:
-                done = await _fold(open_batch, records, self._fact_cache, self._given_up)
-        except TransientError:
-            metrics.CONFLICTS.inc()
-            raise
+        async with batch(self._database, self._generation) as open_batch:
+            done = await _fold(open_batch, records, self._fact_cache, self._given_up)
         self._fact_cache.remember(done.facts, done.offsets, done.partitions)
         metrics.TRANSACTION.observe(perf_counter() - started)
         metrics.GENERATION.set(done.generation)

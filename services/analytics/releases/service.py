@@ -521,19 +521,16 @@ class ReleaseService:
 
     def _told(self, made: _Made) -> None:
         release, proof = made.release, made.proof
-        metrics.RELEASES.labels("withheld" if release.step == WITHHELD else "released").inc()
         metrics.RELEASE_SECONDS.observe(proof.seconds)
         steps = dict(release.coarser) or release.step
         _log.info("analytics.released", period=release.period, step=steps, checked=proof.checked, took_s=proof.seconds)
         if made.refused:
-            metrics.RELEASES.labels("coarsened").inc()
             _log.warning("analytics.release_coarsened", period=release.period, step=steps, narrow=made.refused[:20])
         if left_out := sorted(name for name, shown in release.tables.items() if not shown and name not in BULLETIN):
             _log.error("analytics.table_left_out", period=release.period, tables=left_out)
 
     def _refused(self, period: str, verdict: str, cells: Sequence[str]) -> None:
         self._refusal = Refused(period, verdict, cells)
-        metrics.RELEASES.labels(verdict).inc()
         _log.error("analytics.release_refused", period=period, verdict=verdict, cells=list(cells[:20]))
 
     def _as_of(self) -> str:

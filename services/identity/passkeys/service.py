@@ -31,7 +31,6 @@ from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.rules import usable
 from services.identity.audit_recorder import Actor, AuditAction, line
 from services.identity.keyed_digests import AccountDigests, same
-from services.identity.metrics import PASSKEYS
 from services.identity.notices.models import Notice
 from services.identity.notices.service import Notices
 from services.identity.passkeys.repository import UsedStore
@@ -127,24 +126,20 @@ class Passkeys:
         try:
             challenge, answer = self._accepted(use, bound, given)
         except RefusedError:
-            PASSKEYS.labels("refused").inc()
             return False
         used_up = False
         for _ in range(_TRIES):
             key = next((one for one in account.passkeys if one.id == _credential_id(answer)), None)
             count = self._signed(key, challenge, answer) if key is not None else None
             if key is None or count is None or _handle(answer) not in {b"", account.subject.encode()}:
-                PASSKEYS.labels("refused").inc()
                 return False
             # By a right answer alone: whether a challenge still counts must not tell whoever tries a password with a
             # passkey of their own that the password was right.
             used_up = used_up or await self._use(challenge)
             if not used_up:
-                PASSKEYS.labels("refused").inc()
                 return False
             now = self._clock.now()
             if not goes_on(key.sign_count, count):
-                PASSKEYS.labels("copied").inc()
                 _log.error("passkeys.counter_went_back", subject=account.subject)
                 who = Actor(account.subject, account.organisation, tuple(sorted(account.roles)), "passkey")
                 await self._audit.append(line(who, AuditAction.PASSKEY_COPIED, now, refused="counter_went_back"))
@@ -152,7 +147,6 @@ class Passkeys:
             used = key.model_copy(update={"sign_count": count, "used_at": now})
             others = tuple(used if one.id == key.id else one for one in account.passkeys)
             if await self._accounts.save(account.model_copy(update={"passkeys": others})) is not None:
-                PASSKEYS.labels("used").inc()
                 return True
             again = await self._accounts.get(account.subject)
             if again is None or not usable(again):
@@ -194,9 +188,7 @@ class Passkeys:
         )
         await self._audit.append(line(who, AuditAction.PASSKEY_ADD, now, account=account.subject))
         async with self._notices.about(account, Notice.PASSKEY_ADDED):
-            saved = await self._saved(account, (*account.passkeys, key))
-        PASSKEYS.labels("added").inc()
-        return saved
+            return await self._saved(account, (*account.passkeys, key))
 
     async def remove(self, account: Account, credential_id: str, who: Actor, *, required: bool) -> Account:
         """Forget a passkey. Raises ``RefusedError``: ``passkey_unknown``, ``passkey_last`` (``required``: keep one)."""
@@ -207,9 +199,7 @@ class Passkeys:
             raise RefusedError("passkey_last")
         await self._audit.append(line(who, AuditAction.PASSKEY_REMOVE, self._clock.now(), account=account.subject))
         async with self._notices.about(account, Notice.PASSKEY_REMOVED):
-            saved = await self._saved(account, rest)
-        PASSKEYS.labels("removed").inc()
-        return saved
+            return await self._saved(account, rest)
 
     def permission(self, account: Account) -> str:
         """A cookie that lets whoever gave both factors register one passkey, and nothing else."""

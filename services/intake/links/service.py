@@ -1,7 +1,7 @@
 """Finds the reports a new one belongs together with, and makes each findable for those that come after it.
 
 Before a report is stored it is asked which others have one of its digests; that is what its first event names. Asking
-is shared by all that ask at once. Where the store is too slow for it, the report is accepted without (counted): a
+is shared by all that ask at once. Where the store is too slow for it, the report is accepted without: a
 missing link is a loss, a report that waits for one is a greater one.
 """
 
@@ -12,8 +12,6 @@ from datetime import datetime, timedelta
 from itertools import islice, zip_longest
 from typing import Any, Final, NamedTuple
 
-from prometheus_client import Counter, Gauge
-
 from services.intake.encryption.keys import KeyedDigests
 from services.intake.links import rules as link_rules
 from services.intake.links.repository import LinkIndex
@@ -21,7 +19,6 @@ from services.intake.reports.documents import DIGESTS, UNINDEXED_SINCE, Document
 from shared import log
 from shared.clock import Clock
 from shared.errors import TransientError
-from shared.metrics import REGISTRY
 from shared.mongo import SLICE
 
 _log = log.get(__name__)
@@ -41,17 +38,6 @@ LEFT_BEHIND_S: Final = 5.0
 """A report not marked as indexed for so long was left by a dead process, or its mark got lost."""
 WAITED_FOR_S: Final = 1.0
 """For so long the mark of publishing waits for the index, to be one write with its mark."""
-
-SKIPPED: Final = Counter(
-    "ieum_intake_link_lookups_skipped",
-    "Reports accepted without looking for linked ones: the store was slow.",
-    registry=REGISTRY,
-)
-BEHIND: Final = Gauge(
-    "ieum_intake_link_index_lag_seconds",
-    "For how long a report has not been findable by its digests.",
-    registry=REGISTRY,
-)
 
 Found = dict[str, list[str]]
 """Digest to the reports that have it and stand, newest first."""
@@ -101,7 +87,6 @@ class LinkService:
             async with asyncio.timeout(LOOKUP_TIMEOUT_S):
                 return _newest_of_each(await self._reports_with(digests))
         except (TransientError, TimeoutError) as error:
-            SKIPPED.inc()
             _log.warning("links.not_looked_up", report_id=report_id, error=str(error) or type(error).__name__)
             return []
 
@@ -135,9 +120,7 @@ class LinkService:
             if behind.total_seconds() >= LEFT_BEHIND_S:
                 while await self._index_left_behind():
                     await self._clock.sleep(PACE_S)
-                behind = await self._links.waiting(self._clock.now())
             self._swept_at = self._clock.monotonic()
-            BEHIND.set(behind.total_seconds())
 
     async def _index_new(self) -> None:
         page = list(islice(self._new.values(), SLICE))

@@ -11,7 +11,6 @@ from services.intake.disk.service import DiskMonitor
 from services.intake.links import rules as link_rules
 from services.intake.links.service import LinkService
 from services.intake.phone import forms as call_forms
-from services.intake.phone import metrics
 from services.intake.phone import rules as call_rules
 from services.intake.phone import words as call_words
 from services.intake.phone.dependencies import expired_session
@@ -99,7 +98,7 @@ class CallPage:
         if go == "offer" and not kept.problems:
             await self._call_service.offer(where_of(request), call_id, operator)
             return _to(call_id)
-        linked = await self._linked(call_id, kept.shown, touched=call_forms.named(sent))
+        linked = await self._linked(call_id, kept.shown)
         if sent.all("only"):
             return self._view.answer(request, kept.held.call, kept.shown, kept.problems, linked=linked)
         if kept.problems or go == "stay":
@@ -173,16 +172,13 @@ class CallPage:
             raise _ended()
         return self._view.receipt(request, held.call, given)
 
-    async def _linked(self, call_id: str, typed: Typed, touched: tuple[str, ...] = call_forms.CONTROLS) -> bool:
+    async def _linked(self, call_id: str, typed: Typed) -> bool:
         """Return whether a linked report exists."""
         if not call_forms.LINKED_BY & set(typed.values):
             return False
         raw, _ = form.submission_of(call_forms.counting(typed), "ko")
         digests = link_rules.digests_of(self._link_service.keys, raw, synthetic=False)
-        found = await self._link_service.has_others(self._call_service.drafts.report_id(call_id), digests)
-        if found and call_forms.LINKED_BY & set(touched):
-            metrics.LINKED.inc()
-        return found
+        return await self._link_service.has_others(self._call_service.drafts.report_id(call_id), digests)
 
 
 @dataclass(slots=True)

@@ -7,7 +7,6 @@ from prometheus_client import Counter, Histogram
 from services.intake.phone.models import CallEnding
 from shared.metrics import REGISTRY
 
-HANDED_OVER: Final = Counter("ieum_intake_calls_handed_over", "Calls another operator took.", registry=REGISTRY)
 _ENDED: Final = Counter("ieum_intake_calls_ended", "Calls ended, by how.", ["reason"], registry=REGISTRY)
 ENDED: Final = {how: _ENDED.labels(how.value) for how in CallEnding}
 FINISHED: Final = Counter(
@@ -23,7 +22,4 @@ TO_RECEIPT: Final = Histogram(
     "Seconds from the begin of a call to its receipt.",
     buckets=(60, 120, 180, 300, 420, 600, 900, 1200, 1800, 2700, 3600),
     registry=REGISTRY,
-)
-LINKED: Final = Counter(
-    "ieum_intake_calls_with_linked_report", "Calls that were told that a linked report exists.", registry=REGISTRY
 )

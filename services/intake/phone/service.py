@@ -115,7 +115,6 @@ class CallService:
 
         before, after = await self._step(where, call_id, operator, Act.TAKE, "call_taken", taken)
         if before.call.holder != after.call.holder:
-            metrics.HANDED_OVER.inc()
             _log.info("call.taken_over")
 
     async def end(self, where: str, call_id: str, operator: Principal) -> None:

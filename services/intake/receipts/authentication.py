@@ -6,8 +6,6 @@ from asyncio import sleep
 from collections.abc import Callable
 from typing import Final
 
-from prometheus_client import Counter
-
 from services.intake import problems
 from services.intake.audit_recorder import AuditRecorder
 from services.intake.caller import Caller
@@ -28,13 +26,9 @@ from services.intake.reports.repository import ReportRepository
 from services.intake.retention.rules import RefusedError
 from shared.clock import Clock
 from shared.errors import TransientError
-from shared.metrics import REGISTRY
 from shared.web.app import Problem
 from shared.web.translations import gettext_noop
 
-QUESTIONS: Final = Counter(
-    "ieum_intake_status_requests", "Receipts asked for, by answer.", ["answer"], registry=REGISTRY
-)
 WRONG_TAKES_S: Final = 0.6
 """From a wrong question to its answer, whatever was wrong with it: well above what looking up and hashing take."""
 
@@ -122,7 +116,6 @@ class ReceiptAuthenticator:
             except TransientError:
                 raise unavailable() from None
             if right is not None:
-                QUESTIONS.labels("known").inc()
                 if typed is not None and word is not None and asks_word:
                     caller.words_given.add(typed)
                 return right
@@ -130,7 +123,6 @@ class ReceiptAuthenticator:
             if device.word:
                 self.gate.was_wrong_by_device(device.word)
             self.wrong_receipts.count(caller, receipt=tried if found is not None and asks_word else None)
-        QUESTIONS.labels("unknown").inc()
         reason = "wrong_word" if found is not None else "unknown_receipt"
         self._recorder.receipt_refused(caller, action, found["_id"] if found else None, reason)
         await self._until_slow(started)
@@ -161,11 +153,9 @@ class ReceiptAuthenticator:
             except TransientError:
                 raise unavailable() from None
             if found is not None:
-                QUESTIONS.labels("known").inc()
                 return found
             self.gate.was_wrong(caller, name)
             self.wrong_receipts.count(caller)
-        QUESTIONS.labels("unknown").inc()
         self._recorder.receipt_refused(caller, action, None, "unknown_code")
         await self._until_slow(started)
         raise Problem(
@@ -177,7 +167,6 @@ class ReceiptAuthenticator:
         )
 
     def _of_former(self, found: Document, caller: Caller, action: str, *, guarded: bool) -> Document:
-        QUESTIONS.labels("known").inc()
         if guarded:
             self._recorder.receipt_refused(caller, action, found["_id"], "handed_over")
             raise problems.of_step(RefusedError("handed_over"))
@@ -244,7 +233,6 @@ class ReceiptAuthenticator:
 
     def _not_too_often(self, wait: int) -> None:
         if wait:
-            QUESTIONS.labels("too_many").inc()
             raise Problem(
                 429,
                 "too_many_requests",

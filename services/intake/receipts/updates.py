@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from prometheus_client import Counter
-
 from services.intake import problems
 from services.intake.audit_recorder import AuditRecorder
 from services.intake.caller import Caller
@@ -28,16 +26,8 @@ from shared import trace
 from shared.clock import Clock, whole_milliseconds
 from shared.errors import TransientError
 from shared.events.base import Event
-from shared.metrics import REGISTRY
 from shared.outbox import Relay
 from shared.web.app import Problem
-
-REFUSED: Final = Counter(
-    "ieum_intake_report_updates_refused",
-    "Changes refused to holders of a receipt, by code.",
-    ["code"],
-    registry=REGISTRY,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +91,9 @@ class ReportUpdater:
             async with self._turns.of(report_id):
                 return await self._apply(action, admitted, caller, judge, by_code=by_code)
         except RefusedError as error:
-            REFUSED.labels(error.code).inc()
             self._recorder.receipt_refused(caller, action, report_id, error.code)
             raise problems.of_step(error) from None
         except Problem as problem:
-            REFUSED.labels(problem.code).inc()
             self._recorder.receipt_refused(caller, action, report_id, problem.code)
             raise
         except TransientError:

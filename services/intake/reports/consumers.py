@@ -1,6 +1,6 @@
 """Intake's consumers: `routings` and `cases` keep the status that a reporter is told up to date."""
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import Gauge
 
 from services.intake.reports import rules as progress_rules
 from services.intake.reports.models import Progress
@@ -12,11 +12,6 @@ from shared.metrics import REGISTRY
 from shared.outbox import Relay
 from shared.topics import CASES, ROUTINGS
 
-FOREIGN = Counter(
-    "ieum_intake_foreign_events",
-    "Events about reports that are not in this store: another system's.",
-    registry=REGISTRY,
-)
 HOLES = Gauge(
     "ieum_intake_routing_gap_reports",
     "Reports whose routings were found to lack a record since this process started: somebody must look.",
@@ -82,7 +77,6 @@ class ProgressFollower:
         HOLES.set(len(self._holes))
         if missing:
             # Not an error of the record: a report is stored here before its first event can exist anywhere.
-            FOREIGN.inc(sum(len(records[report_id]) for report_id in missing))
             self._log.warning("status.foreign_reports", reports=len(missing))
 
     def check(self) -> str | None:

@@ -36,7 +36,6 @@ from shared.metrics import REGISTRY
 from shared.outbox import Relay
 
 ACCEPTED = Counter("ieum_intake_reports_accepted", "Reports accepted, each once.", ["channel"], registry=REGISTRY)
-REPEATED = Counter("ieum_intake_reports_repeated", "Requests answered as an earlier one.", registry=REGISTRY)
 
 RECEIPT_TRIES = 8
 """Receipts to try; with a million reports one try in a thousand million meets a taken one."""
@@ -177,9 +176,7 @@ class SubmissionService:
         source = self._receipts.new_source()
         document["sealed"] |= self._receipts.sealed(source, key)
         kept = await self._keep(document, source)
-        if kept.repeated:
-            REPEATED.inc()
-        else:
+        if not kept.repeated:
             self._relay.enqueue(report_id, [event])
             if origin.callback is not None:
                 self._on_callback(report_id)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol, cast
 
 from services.notify import metrics
-from services.notify.cases.models import AwaitingKind, Case, EntryKind, added, alias
+from services.notify.cases.models import Case, EntryKind, added, alias
 from services.notify.cases.projection import RoutingEvent, fold
 from services.notify.cases.repository import CaseStore, Change
 from services.notify.console.broadcaster import ConsoleBroadcaster
@@ -15,7 +15,7 @@ from shared.clock import Clock
 from shared.errors import TransientError
 from shared.events.families import RoutingEvents
 from shared.events.routings import ReportRouted
-from shared.events.vocabulary import CauseKind, Urgency
+from shared.events.vocabulary import Urgency
 from shared.jobs import Skipped
 from shared.kafka.router import Batch, Blocked, KafkaRouter, Received
 from shared.severity import urgency_of
@@ -126,7 +126,7 @@ class RoutingsHandler:
         self._broadcaster.publish(cases)
         now = self._clock.now()
         for case in cases:
-            _count(known.get(case.report_id), case)
+            _log_void(known.get(case.report_id), case)
             if case.version == 1:
                 metrics.TO_SHOWN.observe(max((now - case.received_at).total_seconds(), 0.0))
         self._alerts.begin(cases)
@@ -162,13 +162,8 @@ _VOID = {
 }
 
 
-def _count(before: Case | None, after: Case) -> None:
-    """Count what became of the commands of staff."""
+def _log_void(before: Case | None, after: Case) -> None:
+    """Log the commands of staff that came too late."""
     for entry in added(before, after):
         if entry.kind in _VOID:
             _LOG.info("cases.void", act=_VOID[entry.kind], reason=entry.reason, ownership=after.ownership)
-        if entry.kind in (EntryKind.MOVE_VOID, EntryKind.OFFER_DIED):
-            metrics.TRANSFERS.labels("void" if entry.kind is EntryKind.MOVE_VOID else "died").inc()
-    moving = before is not None and before.awaiting is not None and before.awaiting.kind is AwaitingKind.MOVING
-    if moving and after.moved_by is CauseKind.CASE_EVENT and before is not None and after.ownership > before.ownership:
-        metrics.TRANSFERS.labels("moved").inc()

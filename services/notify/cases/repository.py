@@ -307,10 +307,6 @@ class CaseStore:
             found = await self.collection.find(wanted).limit(OFFERS).hint("offered").to_list(None)
         return sorted(_listed(found), key=lambda case: case.sort_key)
 
-    async def offers_open(self) -> int:
-        """Count the offers that wait for an answer or for the move, up to ``COUNTED``."""
-        return await self._count({"offered_to": _ANY_CENTER}, "offered")
-
     async def unconfirmed(self, before: datetime) -> int:
         """Count the cases, up to ``COUNTED``, that have waited since before then for routing to confirm a command."""
         return await self._count({"awaiting_since": {"$gte": EPOCH, "$lte": before}})

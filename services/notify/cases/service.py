@@ -30,12 +30,6 @@ from services.notify.team.service import DutyService
 from shared import log
 from shared.clock import Clock
 from shared.errors import TransientError
-from shared.events.cases import (
-    CaseTransferAccepted,
-    CaseTransferDeclined,
-    CaseTransferOffered,
-    CaseTransferRecalled,
-)
 from shared.identity.principal import Principal
 from shared.identity.roles import NOBODY, Action, StaffRole
 from shared.outbox import Relay
@@ -44,14 +38,6 @@ _LOG = log.get(__name__)
 
 
 _ROUNDS: Final = 20
-
-
-_TRANSFERS: Final = {
-    CaseTransferOffered.TYPE: "offered",
-    CaseTransferAccepted.TYPE: "accepted",
-    CaseTransferDeclined.TYPE: "declined",
-    CaseTransferRecalled.TYPE: "recalled",
-}
 
 
 B = TypeVar("B", bound=BaseModel)
@@ -259,8 +245,6 @@ class CaseService:
             return False
         if events:
             self._case_relay.enqueue(case.report_id)
-        if answer.event is not None and answer.event.TYPE in _TRANSFERS:
-            metrics.TRANSFERS.labels(_TRANSFERS[answer.event.TYPE]).inc()
         waited = rules.waited_for_answer(case, answer.case, self.rules)
         if waited is not None:
             metrics.TO_ACKNOWLEDGED.labels(case.urgency.value).observe(waited)

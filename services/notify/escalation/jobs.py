@@ -89,7 +89,7 @@ class StoreGauges:
     @staticmethod
     def _forget() -> None:
         """Nobody knows the counts until the store answers."""
-        for count in (metrics.DUE, metrics.OFFERS_OPEN, metrics.UNCONFIRMED):
+        for count in (metrics.DUE, metrics.UNCONFIRMED):
             count.set(math.nan)
 
     async def look(self) -> None:
@@ -108,7 +108,6 @@ class StoreGauges:
         self._audited_at = looked
         self._waits_since = await self._oldest.look(now)
         metrics.DUE.set(await self._cases.backlog(now))
-        metrics.OFFERS_OPEN.set(await self._cases.offers_open())
         stuck = await self._cases.unconfirmed(now - CONFIRMED_WITHIN)
         metrics.UNCONFIRMED.set(stuck)
         if stuck:

@@ -37,7 +37,6 @@ from shared import log, spans
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.events.base import Event
-from shared.events.cases import CaseTransferExpired
 from shared.events.vocabulary import Urgency
 from shared.jobs import Skipped
 from shared.mongo import SLICE
@@ -633,8 +632,6 @@ class EscalationWorker:
 
     @staticmethod
     def _measure(change: Change, plan: Plan | None) -> None:
-        if any(isinstance(event, CaseTransferExpired) for event in change.events):
-            metrics.TRANSFERS.labels("expired").inc()
         if plan is None:
             return
         if plan.nobody:

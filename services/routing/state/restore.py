@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequenc
 from contextlib import aclosing
 from typing import Final, Protocol
 
-from services.routing import metrics
 from services.routing.assignment.rules import RULE_VERSION
 from services.routing.state.store import Checkpoint, digest
 from shared import log
@@ -110,7 +109,6 @@ def readable(raw: RawRecord) -> Event | None:
     try:
         return decode_record(raw, raw.topic).event
     except PermanentError as error:
-        metrics.GARBAGE.inc()
         _log.error("routing.garbage", topic=raw.topic, partition=raw.partition, offset=raw.offset, reason=error.reason)
         return None
     except UnknownTypeError as error:

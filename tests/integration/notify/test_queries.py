@@ -52,7 +52,6 @@ ASKED: Final[dict[str, Callable[[CaseStore], Awaitable[object]]]] = {
     "offered of all": lambda store: store.offered(None),
     "offers_to": lambda store: store.offers_to("busan"),
     "offers_of": lambda store: store.offers_of("busan"),
-    "offers_open": lambda store: store.offers_open(),
     "unconfirmed": lambda store: store.unconfirmed(NOW),
     "alert_states": lambda store: store.alert_states(IDS),
     "first_waiting": lambda store: store.first_waiting(0, SINCE, NOW),

@@ -125,6 +125,13 @@ def test_every_metric_of_a_rule_is_one_that_a_process_shows() -> None:
     assert metrics_of("rate(ieum_no_such_seconds_bucket[5m])") - exists == {"ieum_no_such_seconds"}
 
 
+def test_every_metric_stands_where_somebody_on_duty_looks() -> None:
+    """In a rule, on a dashboard or in a guide: else it is counted for nobody."""
+    written = [*FOLDER.glob("*.yaml"), *FOLDER.glob("grafana/**/*.json"), *PROJECT.glob("docs/how-to/*.md")]
+    looked_at = metrics_of("\n".join(path.read_text(encoding="utf-8") for path in written))
+    assert known() - looked_at == set()
+
+
 def test_an_alert_sees_what_a_process_counts_before_prometheus_first_looks_at_it() -> None:
     """Right after an outage most of all. A counter that is born with a number has no rise that `increase` can see."""
     asking = re.compile(r"increase\(((ieum_\w+)(?:\{[^}]*\})?)\[(\d+)([mhd])\]\)")

@@ -1,7 +1,7 @@
 """The release job: order, freezing, what is withheld, refused or late, and two workers at once."""
 
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -9,6 +9,7 @@ from typing import Any
 from unittest.mock import AsyncMock
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.analytics.counting.aggregate import Histogram
 from services.analytics.counting.models import CountedReport
@@ -197,10 +198,6 @@ class Office:
         self.caught_up = moment
 
 
-def outcomes(outcome: str) -> float:
-    return REGISTRY.get_sample_value("ieum_analytics_releases_total", {"outcome": outcome}) or 0.0
-
-
 async def test_periods_are_released_in_order_as_soon_as_everything_up_to_their_closing_is_counted() -> None:
     office = Office()
     assert await office.released() == []
@@ -381,19 +378,22 @@ async def test_a_month_frozen_before_they_were_counted_leaves_without_them() -> 
     assert "reports-by-center-and-harm" in quarter.tables
 
 
+def refused(logs: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [entry["verdict"] for entry in logs if entry["event"] == "analytics.release_refused"]
+
+
 async def test_out_of_time_is_not_released_told_and_tried_again_later() -> None:
     office = Office(limit_s=0)
     office.store.reports = 11
     office.store.kept["2026-08"] = MonthCounts("2026-08", {}, {"busan": 70}, {}, {}, {})
-    before = outcomes("out_of_time")
-    assert await office.released() == []
-    assert outcomes("out_of_time") == before + 1
-    assert office.release_service.check() == "2026-08 not released: out_of_time"
-    await office.released()
-    assert outcomes("out_of_time") == before + 1  # not at once again
-    await office.clock.advance(601)
-    await office.released()
-    assert outcomes("out_of_time") == before + 2
+    with capture_logs() as logs:
+        assert await office.released() == []
+        assert office.release_service.check() == "2026-08 not released: out_of_time"
+        await office.released()
+        assert refused(logs) == ["out_of_time"], "not at once again"
+        await office.clock.advance(601)
+        await office.released()
+    assert refused(logs) == ["out_of_time", "out_of_time"]
 
 
 async def test_a_quarter_that_takes_too_long_is_coarsened_and_holds_up_nothing(
@@ -410,12 +410,10 @@ async def test_a_quarter_that_takes_too_long_is_coarsened_and_holds_up_nothing(
     office = Office()
     office.store.reports = 11
     monkeypatch.setattr("services.analytics.releases.service.prove", slow)
-    before = outcomes("coarsened")
     assert await office.released() == ["2026-08", "2026-09", "2026-Q3", "2026-10"]
     quarter = office.store.released[2]
     assert set(quarter.coarser.values()) == {WITHHELD}
     assert len(asked) == 4  # full, regions, whole, withheld
-    assert outcomes("coarsened") == before + 1
 
 
 async def test_what_holds_up_the_months_is_overdue(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -445,9 +443,7 @@ async def test_a_release_that_cannot_be_made_ends_neither_the_process_nor_what_w
     office = Office()
     office.store.reports = 11
     monkeypatch.setattr("services.analytics.releases.service.prove", breaks)
-    before = outcomes("failed")
     assert await office.released() == ["2026-08", "2026-09"]
-    assert outcomes("failed") == before + 1
     assert office.release_service.check() == "2026-Q3 not released: failed"
     assert await office.release_service.periods("month") == ["2026-09", "2026-08"]
     monkeypatch.setattr("services.analytics.releases.service.prove", prove)
@@ -485,10 +481,8 @@ async def test_nothing_is_released_of_a_store_that_is_being_counted_anew() -> No
 async def test_a_broken_register_releases_nothing_more_and_is_told() -> None:
     office = Office()
     office.store.broken = True
-    before = outcomes("broken")
     with pytest.raises(BrokenRegisterError):
         await office.release_service.release_due()
-    assert outcomes("broken") == before + 1
     assert "broken" in (office.release_service.check() or "")
 
 

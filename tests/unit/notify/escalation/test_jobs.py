@@ -196,10 +196,6 @@ class Store:
         self._asked()
         return self.count
 
-    async def offers_open(self) -> int:
-        self._asked()
-        return self.count
-
     async def unconfirmed(self, _: datetime) -> int:
         self._asked()
         return self.count
@@ -263,20 +259,20 @@ async def test_what_is_counted_is_unknown_until_the_store_answers_and_while_it_i
     gauges = StoreGauges(cast("CaseStore", store), cast("FindingStore", store), clock)
 
     def counted() -> list[float]:
-        names = ("due_alerts", "open_offers", "unconfirmed_commands")
+        names = ("due_alerts", "unconfirmed_commands")
         return [value_of(f"ieum_notify_{name}") for name in names]
 
     assert all(math.isnan(one) for one in counted())
     store.count = 30
     await gauges.look()
-    assert counted() == [30] * 3
+    assert counted() == [30] * 2
     store.away = True
     with pytest.raises(TransientError):
         await gauges.look()
     assert all(math.isnan(one) for one in counted())
     store.away, store.count = False, 0
     await gauges.look()
-    assert counted() == [0] * 3
+    assert counted() == [0] * 2
 
 
 class Sleeping:
