@@ -41,7 +41,7 @@ logs: venv ## follow the logs (S=routing: only that process)
 	@$(LOCAL) logs $(S)
 
 redrive: venv ## return dead records of a topic to it (T=reports; LIST=1: only list them)
-	@$(LOCAL) in redrive shared.kafka.dead_letters $(if $(LIST),list,redrive) --topic $(T)
+	@$(LOCAL) in redrive shared.kafka.dead_letters $(if $(LIST),list,redrive) --topic '$(or $(T),$(error say which: make redrive T=reports))'
 
 republish: venv ## tell anew what is true of reports whose dead record was sent back too late (ID="…")
 	@$(LOCAL) in intake services.intake.submissions.republish $(or $(ID),$(error say which: make republish ID="…"))

@@ -23,7 +23,7 @@ from tools.demo.run import Demonstration, Place
 from tools.demo.settings import DemoSettings
 from tools.demo.summary import Summary
 from tools.demo.view import View, final, walked
-from tools.local.cli import EXPECTED_ERRORS, Stopped, ignore_signals, stay, stop_on_signals
+from tools.local.cli import EXPECTED_ERRORS, Stopped, ignore_signals, say_room, stay, stop_on_signals, trouble
 from tools.local.processes import PROJECT
 from tools.local.settings import SERVICES, LocalSettings
 from tools.local.stack import Stack
@@ -46,6 +46,8 @@ def main() -> int:
     )
     stop_on_signals()
     try:
+        local.var.mkdir(parents=True, exist_ok=True)
+        say_room(local.var)
         stack.start()
         console.print(f"everything is ready after {time.monotonic() - began:.1f} s", highlight=False)
         staff = _staff(stack)
@@ -60,6 +62,9 @@ def main() -> int:
         return 130 if demo.mode == "once" else 0
     except (*EXPECTED_ERRORS, PeopleError, FrontEndError) as error:
         sys.stderr.write(f"{error}\n")
+        return 1
+    except OSError as error:
+        sys.stderr.write(f"{trouble(error)}\n")
         return 1
     finally:
         ignore_signals()

@@ -10,7 +10,7 @@ from shared import process
 from shared.settings import load
 from tools.doctor import look, rules
 from tools.doctor.rules import Finding
-from tools.local import beside
+from tools.local import beside, cli
 from tools.local.keys import SecretsError
 from tools.local.settings import LocalSettings
 from tools.local.state import RunFolder, State
@@ -22,7 +22,11 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="for programs")
     chosen = parser.parse_args()
     settings = load(LocalSettings)
-    state = RunFolder(settings.var / "run").read()
+    try:
+        state = RunFolder(settings.var / "run").read()
+    except OSError as error:
+        sys.stderr.write(f"{cli.trouble(error)}\n")
+        return 1
     if state is None:
         sys.stdout.write("[]\n" if chosen.json else "nothing runs here: make up\n")
         return 3

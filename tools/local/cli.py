@@ -1,7 +1,9 @@
 """The launcher's commands, as `make up`, `make down` and the others call them."""
 
 import contextlib
+import errno
 import os
+import shutil
 import signal
 import sys
 import time
@@ -38,6 +40,10 @@ EXPECTED_ERRORS = (
     StoreError,
 )
 """Errors of a person's machine: told in their own words, without a traceback."""
+_RIGHTS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+ROOM_MB = 200
+"""With less on the store's disk intake takes no report (``INTAKE_DISK_REPORTS_MB``)."""
 _STOP_LIMIT_S = 90.0
 _POLL_S = 0.2
 
@@ -83,6 +89,7 @@ def up() -> None:
         raise AlreadyRunningError(f"Ieum already runs from {settings.var}: see `make status`")
     log = settings.var / "logs" / "launcher.log"
     log.parent.mkdir(parents=True, exist_ok=True)
+    say_room(settings.var)
     processes.rotate(log)
     with log.open("ab") as output:
         began = output.tell()
@@ -227,7 +234,21 @@ def guarded(command: Sequence[str]) -> int:
         return 130
     except BrokenPipeError:  # `make status | head`: whoever read has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        sys.stderr.write(f"{trouble(error)}\n")
+        return 1
     return 0
+
+
+def trouble(error: OSError) -> str:
+    """What to do about a folder without rights or without room. Raises any other error as it is."""
+    if error.errno in _RIGHTS:
+        return (
+            f"no right to {error.filename}: run this as the user it belongs to, or set IEUM_VAR_DIR to another folder"
+        )
+    if error.errno in _ROOM:
+        return f"no room on the disk of {error.filename or 'IEUM_VAR_DIR'}: make room there, then try again"
+    raise error
 
 
 COMMANDS = {
@@ -258,6 +279,13 @@ def say_where(urls: dict[str, str]) -> None:
     """Print where to look."""
     for name, url in urls.items():
         say(f"  {name:<10} {url}")
+
+
+def say_room(var: Path) -> None:
+    """Say where a disk is full: the lines of engines that end for it name no cause, and their logs have no room."""
+    free = shutil.disk_usage(var).free // 1_000_000
+    if free < ROOM_MB:
+        say(f"the disk of {var} has {free} MB left: make room; below {ROOM_MB} reports are refused and engines may end")
 
 
 def print_state(state: State) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import io
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -81,3 +82,39 @@ def test_secrets_that_cannot_be_taken_end_nothing(
     with pytest.raises(cli.Stopped):
         cli.stay(Running(LocalSettings(secured=False)))
     assert "not taken: OSError: [Errno 28] No space left on device" in capsys.readouterr().out
+
+
+def test_a_start_without_room_says_so_before_engines_end_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for free, told in ((cli.ROOM_MB, False), (cli.ROOM_MB - 1, True)):
+        usage = shutil.disk_usage(tmp_path)._replace(free=free * 1_000_000)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, usage=usage: usage)
+        cli.say_room(tmp_path)
+        assert (f"the disk of {tmp_path} has" in capsys.readouterr().out) is told
+
+
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [(errno.EACCES, "no right to /srv/ieum:"), (errno.EROFS, "no right to"), (errno.ENOSPC, "no room on the disk of")],
+)
+def test_a_folder_without_rights_or_room_is_one_line(
+    number: int, says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused() -> None:
+        raise OSError(number, "", "/srv/ieum")
+
+    monkeypatch.setitem(cli.COMMANDS, "status", refused)
+    assert cli.guarded(["status"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(says)
+    assert said.count("\n") == 1
+
+
+def test_another_error_of_the_system_is_not_taken_for_one_of_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused() -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setitem(cli.COMMANDS, "status", refused)
+    with pytest.raises(OSError, match="Too many"):
+        cli.guarded(["status"])

@@ -18,3 +18,13 @@ def test_the_reasons_for_a_revision_may_have_apostrophes_and_quotes() -> None:
     command = ["make", "revise", "MONTH=2026-11", *given, "PY=printf '<%s>'"]
     done = subprocess.run(command, cwd=PROJECT, env=env, capture_output=True, text=True, check=True)
     assert f"<--why-ko><{why['KO']}><--why-en><{why['EN']}>" in done.stdout
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="left out: make is not installed")
+@pytest.mark.parametrize("target", ["redrive", "republish", "revise", "client", "callback", "verify-backup", "restore"])
+def test_a_command_that_lacks_what_it_is_about_says_how_it_is_called(target: str) -> None:
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    done = subprocess.run(
+        ["make", target, "PY=true"], cwd=PROJECT, env=env, capture_output=True, text=True, check=False
+    )
+    assert f"say which: make {target} " in done.stderr
