@@ -177,6 +177,13 @@ def test_a_job_that_reports_alerts_or_sign_ins_wait_for_has_a_name_that_wakes_so
     }
 
 
+def test_the_runbook_of_failing_jobs_says_what_each_of_them_leaves_undone() -> None:
+    [(_, waking)] = _asked("job_name", "ieum_job_failing")["AlertingJobFails"]
+    told = dict(RUNBOOK.findall((PROJECT / "docs" / "how-to" / "runbooks.md").read_text(encoding="utf-8")))["JobFails"]
+    names = {name for name in {*labels_of("every"), *labels_of("endless")} if re.fullmatch(r"[a-z][a-z-]+", name)}
+    assert {name for name in names if not re.fullmatch(waking, name) and f"`{name}`" not in told} == set()
+
+
 def labels_of(function: str) -> dict[str, set[str]]:
     """What is handed as a name to a function of this name anywhere in services, and where; ``*`` for what varies."""
     found: dict[str, set[str]] = {}
