@@ -5,6 +5,8 @@ import asyncio
 import json
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from shared import process
 from shared.settings import load
@@ -14,6 +16,9 @@ from tools.local import beside, cli
 from tools.local.keys import SecretsError
 from tools.local.settings import LocalSettings
 from tools.local.state import RunFolder, State
+
+SETTLES: Final = timedelta(minutes=1)
+"""After a start jobs fail until what they read is connected, and the auditor has not looked."""
 
 
 def main() -> int:
@@ -34,7 +39,8 @@ def main() -> int:
     if chosen.json:
         sys.stdout.write(json.dumps([finding._asdict() for finding in found], indent=1) + "\n")
     else:
-        sys.stdout.write(said(found, len(state.entries)))
+        since_start = datetime.now(UTC) - datetime.fromisoformat(state.started)
+        sys.stdout.write(said(found, len(state.entries), since_start))
     return int(bool(found))
 
 
@@ -48,12 +54,13 @@ def _found(settings: LocalSettings, state: State) -> list[Finding]:
     return rules.findings(asyncio.run(look.look(settings, state, environment)))
 
 
-def said(found: list[Finding], processes: int) -> str:
+def said(found: list[Finding], processes: int, since_start: timedelta) -> str:
     """Format the findings for a person."""
     if not found:
         return f"all is well with {processes} processes\n"
     lines = "".join(f"{one.part}: {one.says}\n    {one.do}\n" for one in found)
-    return f"{lines}{len(found)} {'thing is' if len(found) == 1 else 'things are'} wrong\n"
+    soon = ", or not ready yet: it was started less than a minute ago, ask again then" if since_start < SETTLES else ""
+    return f"{lines}{len(found)} {'thing is' if len(found) == 1 else 'things are'} wrong{soon}\n"
 
 
 if __name__ == "__main__":

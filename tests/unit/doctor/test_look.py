@@ -50,7 +50,7 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", f"{LOOPBACK}:1")
     monkeypatch.setenv("MONGODB_URI", f"mongodb://{LOOPBACK}:1")
     monkeypatch.setattr(sys, "argv", ["doctor"])
-    monkeypatch.setattr(RunFolder, "read", lambda _: State(1, "up", "now"))
+    monkeypatch.setattr(RunFolder, "read", lambda _: State(1, "up", "2026-11-24T09:00:00+00:00"))
     keys.ensure(tmp_path)
     return tmp_path
 

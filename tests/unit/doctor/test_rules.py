@@ -2,12 +2,13 @@
 
 import json
 import re
+from datetime import timedelta
 
 import pytest
 
 from tests.unit.docs.test_paths import PROJECT
 from tests.unit.monitoring.test_rules import known
-from tools.doctor.__main__ import said
+from tools.doctor.__main__ import SETTLES, said
 from tools.doctor.rules import RUNBOOKS, Finding, Observation, Process, Sample, findings, metrics, runbooks
 
 NOW = 1_800_000_000.0
@@ -36,7 +37,7 @@ def test_of_a_well_installation_nothing_is_said() -> None:
     kafka = Process("kafka", ready=True, is_engine=True)
     seen = Observation(now=NOW, processes=[kafka, Process("notify", ready=True, samples=well)], free_bytes=10**11)
     assert findings(seen) == []
-    assert said([], 2) == "all is well with 2 processes\n"
+    assert said([], 2, timedelta()) == "all is well with 2 processes\n"
 
 
 @pytest.mark.parametrize(
@@ -192,7 +193,8 @@ def test_several_versions_topics_addresses_and_disk() -> None:
     )
     assert [finding.part for finding in found] == ["kafka", "upgrade", "intake", "disk"]
     assert "0.2.0: intake; 0.3.0: routing" in found[1].says
-    assert said(found, 2).endswith("4 things are wrong\n")
+    assert said(found, 2, SETTLES).endswith("4 things are wrong\n")
+    assert "4 things are wrong, or not ready yet" in said(found, 2, SETTLES - timedelta(seconds=1))
     assert [f.part for f in findings(Observation(now=NOW, processes=[], topics=None))] == ["kafka"]
 
 
