@@ -54,4 +54,4 @@ class UnassignedWatch:
 
 def _open(document: documents.Document) -> bool:
     """Whether a centre is to have it: what was taken back needs none."""
-    return retention_rules.access_of(retention_rules.lifecycle_of(document)) is Access.OPEN
+    return retention_rules.report_access(document) is Access.OPEN

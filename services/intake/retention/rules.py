@@ -62,6 +62,11 @@ def access_of(life: Lifecycle) -> Access:
     return Access.OPEN if life.withdrawal is None else Access.SEALED
 
 
+def report_access(document: Mapping[str, Any]) -> Access:
+    """Return whether a stored report's details may be opened."""
+    return access_of(lifecycle_of(document))
+
+
 def specials(facts: ReportFacts, before: tuple[Special, ...] = ()) -> tuple[Special, ...]:
     """Return the reasons why a lead must decide, from the present and the earlier facts."""
     found = {

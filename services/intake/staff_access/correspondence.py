@@ -116,7 +116,7 @@ class Correspondence:
         )
         owned = documents.progress_of(document).ownership
         room = len(document.get(_LISTS[kind]) or ()) < _MOST[kind]
-        access = retention_rules.access_of(retention_rules.lifecycle_of(document))
+        access = retention_rules.report_access(document)
         why = correspondence_rules.judge(ownership, principal.organisation, access, owned, room=room)
         if why is None and kind is TextKind.ANSWER:
             contact = details_of(document, documents.opened(document, self._keyring)).contact

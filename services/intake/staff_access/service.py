@@ -140,7 +140,7 @@ class DetailsService:
                 return {}, AccessRefusal.UNKNOWN
             refusal = judge(
                 ticket,
-                retention_rules.access_of(retention_rules.lifecycle_of(document)),
+                retention_rules.report_access(document),
                 documents.progress_of(document).ownership,
             )
             if refusal is not AccessRefusal.BEHIND or self._clock.monotonic() >= until:

@@ -93,7 +93,7 @@ async def republish(
 
 
 def _refused(document: Document, word: LastWord) -> str | None:
-    access = retention_rules.access_of(retention_rules.lifecycle_of(document))
+    access = retention_rules.report_access(document)
     if access is Access.ERASED:
         return "it was erased; nothing of it can be published"
     if access is Access.SEALED:

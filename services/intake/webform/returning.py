@@ -77,7 +77,7 @@ def _not_linked(found: Document) -> str:
     """Why a new report is not linked to the one that was found; empty if it is."""
     if "_id" not in found:
         return _HANDED_OVER
-    if retention_rules.access_of(retention_rules.lifecycle_of(found)) is not Access.OPEN:
+    if retention_rules.report_access(found) is not Access.OPEN:
         return _TAKEN_BACK
     # The form takes no drills, and what was made up says nothing about a real report.
     return _DRILL if documents.facts_in(found).synthetic else ""
