@@ -69,7 +69,7 @@ class AlarmWatch:
         """Notice a finding or a dead record that is new or over, and a silent auditor. Raises ``TransientError``."""
         # After a look that failed, or that nobody listened to, consoles are told in any case.
         before, self._told = self._told, None
-        if not self._broadcaster.listening:
+        if not self._broadcaster.subscriber_count:
             return
         last = await self._store.last_look()
         silent = last is None or self._clock.now() - last > SILENT_AFTER

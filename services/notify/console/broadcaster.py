@@ -1,4 +1,4 @@
-"""Live rows for every open console of this process. Each listener has its own bounded backlog; the newest row wins.
+"""Live rows for every open console of this process. Each subscriber has its own bounded backlog; the newest row wins.
 
 A new case is shown *early*: as soon as it is in the log, with ``rev`` 0, not only once the store has it. What the store
 then says is given out in any case where it says something else.
@@ -17,7 +17,7 @@ from services.notify.cases.models import CENTRAL_DESK, Case
 from shared.web.event_stream import no_room
 
 BACKLOG: Final = 5000
-"""Rows one listener may be behind before it is sent away; its browser comes back and gets the whole list."""
+"""Rows one subscriber may be behind before it is sent away; its browser comes back and gets the whole list."""
 PER_SESSION: Final = 8
 """Consoles one sign-in may have open: nobody takes everybody's. One whose tab has come back is not counted."""
 _REMEMBERED: Final = 20_000
@@ -148,12 +148,12 @@ def _looks_like(early: Case, stored: Case) -> bool:
 
 
 class ConsoleBroadcaster:
-    """Everyone who listens, and which state of each case they were last given."""
+    """Every subscriber, and which state of each case they were last given."""
 
     def __init__(self, backlog: int = BACKLOG) -> None:
-        """``backlog`` bounds each listener."""
+        """``backlog`` bounds each subscriber."""
         self._backlog = backlog
-        self._listeners: defaultdict[str, set[ConsoleSubscriber]] = defaultdict(set)
+        self._subscribers: defaultdict[str, set[ConsoleSubscriber]] = defaultdict(set)
         """By the centre whose list they show: a change costs nothing for those whom it does not concern."""
         self.occupied: Final = asyncio.Event()
         """Set while a console is open."""
@@ -161,21 +161,21 @@ class ConsoleBroadcaster:
         self._early: OrderedDict[str, Case] = OrderedDict()
 
     @property
-    def listening(self) -> int:
+    def subscriber_count(self) -> int:
         """Open consoles."""
-        return sum(map(len, self._listeners.values()))
+        return sum(map(len, self._subscribers.values()))
 
     def _all(self) -> Iterator[ConsoleSubscriber]:
-        return chain.from_iterable(self._listeners.values())
+        return chain.from_iterable(self._subscribers.values())
 
     def full(self, session: str, tab: str = "") -> bool:
         """Return whether a sign-in has as many consoles open as it may, without the one that ``tab`` had before."""
-        own = [(listener.tab, listener.closing) for listener in self._all() if listener.session == session]
+        own = [(subscriber.tab, subscriber.closing) for subscriber in self._all() if subscriber.session == session]
         return no_room(own, tab, PER_SESSION)
 
     def crowded(self, limit: int, session: str, tab: str = "") -> bool:
         """Return whether ``limit`` consoles are open here, without the one that ``tab`` of a sign-in had before."""
-        everybody = [((listener.session, listener.tab), listener.closing) for listener in self._all()]
+        everybody = [((subscriber.session, subscriber.tab), subscriber.closing) for subscriber in self._all()]
         return no_room(everybody, (session, tab) if tab else None, limit)
 
     def announce(self, case: Case) -> None:
@@ -215,8 +215,8 @@ class ConsoleBroadcaster:
         as_announced = early is not None and _looks_like(early, case)
         concerned = _concerned(case, known)
         for center_id in concerned | (_ever_concerned(early) if early is not None else set()):
-            for listener in self._listeners.get(center_id, ()):
-                listener.offer(case, concerned, as_announced=as_announced)
+            for subscriber in self._subscribers.get(center_id, ()):
+                subscriber.offer(case, concerned, as_announced=as_announced)
 
     def given(self, report_id: str) -> Case | None:
         """The newest state given out, if it is remembered."""
@@ -224,47 +224,47 @@ class ConsoleBroadcaster:
 
     def notice(self) -> None:
         """Tell every console that duty or dead records changed."""
-        for listener in self._all():
-            listener.notice()
+        for subscriber in self._all():
+            subscriber.notice()
 
     async def check_sign_ins(self) -> None:
         """Wake the consoles whose person is signed in no more: one look for all, so that none wakes while idle."""
-        for listener in self._all():
-            if not listener.signed_in():
-                listener.wake()
+        for subscriber in self._all():
+            if not subscriber.signed_in():
+                subscriber.wake()
 
     @contextmanager
-    def listen(
+    def subscribe(
         self, center_id: str, session: str = "", signed_in: Callable[[], bool] = lambda: True, tab: str = ""
     ) -> Iterator[ConsoleSubscriber]:
-        """Listen from now on until the block ends. ``session`` is the sign-in that it counts for.
+        """Subscribe a console until the block ends. ``session`` is the sign-in that it counts for.
 
-        What the same ``tab`` of this sign-in listened with before ends.
+        An earlier subscription of the same ``tab`` of this sign-in ends.
         """
         for before in self._all():
             if tab and (before.session, before.tab) == (session, tab):
                 before.replaced = True
                 before.close()
-        listener = ConsoleSubscriber(center_id, self._backlog, session, signed_in, tab)
-        self._listeners[center_id].add(listener)
+        subscriber = ConsoleSubscriber(center_id, self._backlog, session, signed_in, tab)
+        self._subscribers[center_id].add(subscriber)
         self.occupied.set()
-        metrics.STREAMS.set(self.listening)
+        metrics.STREAMS.set(self.subscriber_count)
         try:
-            yield listener
+            yield subscriber
         finally:
-            self._listeners[center_id].discard(listener)
-            if not self.listening:
+            self._subscribers[center_id].discard(subscriber)
+            if not self.subscriber_count:
                 self.occupied.clear()
-            metrics.STREAMS.set(self.listening)
+            metrics.STREAMS.set(self.subscriber_count)
 
     def send_all_away(self) -> None:
         """Have every console come back for the whole list: this process cannot say what changed, or what is stored."""
         self._early.clear()
         metrics.NOT_STORED.set(len(self._early))
-        for listener in self._all():
-            listener.send_away()
+        for subscriber in self._all():
+            subscriber.send_away()
 
     def close(self) -> None:
         """Send everyone away; the process is ending."""
-        for listener in self._all():
-            listener.close()
+        for subscriber in self._all():
+            subscriber.close()

@@ -67,7 +67,7 @@ class ConsoleFeed:
         if not isinstance(event, ReportEvent):
             self._broadcaster.notice()
             return
-        if not self._broadcaster.listening:
+        if not self._broadcaster.subscriber_count:
             self._missed.append((self._clock.monotonic(), event))
             return
         if isinstance(event, ReportRouted):
@@ -104,7 +104,7 @@ class ConsoleFeed:
     async def catch_up(self) -> None:
         """Show everything that is wanted. Raises ``TransientError``, and ``SkippedError`` at the end."""
         skipped = Skipped("console")
-        while self._missed and self._broadcaster.listening:
+        while self._missed and self._broadcaster.subscriber_count:
             at, event = self._missed.popleft()
             if self._clock.monotonic() - at <= _NEW_S:
                 self._want(event)

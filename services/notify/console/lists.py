@@ -92,7 +92,7 @@ T = TypeVar("T")
 
 
 class SingleFlight(Generic[T]):
-    """Loads something once for all who wait for it when its turn comes; they listen already, so they miss nothing."""
+    """Loads something once for all who wait when its turn comes; they have subscribed already and miss nothing."""
 
     def __init__(self, load: Callable[[str], Awaitable[T]]) -> None:
         """``load`` gives the list, or the banners, of a centre."""

@@ -60,24 +60,24 @@ def entry_of(case: Case, section: Section) -> dict[str, object]:
 
 
 def message(
-    listener: ConsoleSubscriber, cases: list[Case], now: datetime, entry: Entry, place: dict[str, bool]
+    subscriber: ConsoleSubscriber, cases: list[Case], now: datetime, entry: Entry, place: dict[str, bool]
 ) -> bytes:
     """A ``StreamRows`` for one console as JSON, with ``place`` beside it; rows come ready from ``entry``."""
     rows: list[bytes] = []
     gone: list[dict[str, str]] = []
     for case in cases:
-        if listener.holds(case):
+        if subscriber.holds(case):
             rows.append(entry(case, "cases"))
-        elif listener.offered(case):
+        elif subscriber.offered(case):
             rows.append(entry(case, "offers"))
         else:
-            gone.append({"report_id": case.report_id, "alias": case.alias, "why": _why_gone(listener, case)})
+            gone.append({"report_id": case.report_id, "alias": case.alias, "why": _why_gone(subscriber, case)})
     rest = orjson.dumps({"gone": gone, "sent_at": now, **place}, option=orjson.OPT_UTC_Z)
     return b'{"rows":[' + b",".join(rows) + b"]," + rest[1:]
 
 
-def _why_gone(listener: ConsoleSubscriber, case: Case) -> Literal["withdrawn", "closed", "moved", "answered"]:
-    if listener.center_id in case.former and listener.center_id != case.center_id:
+def _why_gone(subscriber: ConsoleSubscriber, case: Case) -> Literal["withdrawn", "closed", "moved", "answered"]:
+    if subscriber.center_id in case.former and subscriber.center_id != case.center_id:
         return "moved"
     if case.ended is not None and not case.needs_attention:
         return "withdrawn" if case.ended is EndReason.WITHDRAWN else "closed"

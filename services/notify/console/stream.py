@@ -136,10 +136,10 @@ class _Stream:
             # Many that were asked for at once: each passed the check before any was open.
             yield reconnect("too_many_streams")
             return
-        with self._broadcaster.listen(self._center_id, self._session, self._signed_in, self._tab) as listener:
+        with self._broadcaster.subscribe(self._center_id, self._session, self._signed_in, self._tab) as subscriber:
             yield hello()
             try:
-                async for message in self._messages(listener):
+                async for message in self._messages(subscriber):
                     if not self._signed_in():
                         metrics.SIGNED_OUT.inc()
                         yield reconnect("signed_out")
@@ -149,27 +149,27 @@ class _Stream:
             except TransientError:
                 yield reconnect("store")
                 return
-            yield reconnect("replaced" if listener.replaced else "too_slow" if listener.too_slow else "restart")
+            yield reconnect("replaced" if subscriber.replaced else "too_slow" if subscriber.too_slow else "restart")
             await asyncio.sleep(0)
 
-    async def _messages(self, listener: ConsoleSubscriber) -> AsyncIterator[bytes | None]:
+    async def _messages(self, subscriber: ConsoleSubscriber) -> AsyncIterator[bytes | None]:
         """The list, then what changes; None when there was nothing to say for a while."""
-        async for part in self._whole(listener):
+        async for part in self._whole(subscriber):
             yield part
         # Whoever passes messages on keeps the last one until the next: not the whole list for as long as nothing comes.
         del part
         yield comment("listed")
         banners: bytes | None = None
         if self._banners_of is not None:
-            listener.notice()  # what changed while the console was away
-        while not listener.closing:
-            changed, notice = await listener.take()
-            if listener.too_slow:
+            subscriber.notice()  # what changed while the console was away
+        while not subscriber.closing:
+            changed, notice = await subscriber.take()
+            if subscriber.too_slow:
                 metrics.DROPPED.inc()
                 return
             yield None
             for start in range(0, len(changed), _CHUNK):
-                yield self._message("rows", listener, changed[start : start + _CHUNK], {})
+                yield self._message("rows", subscriber, changed[start : start + _CHUNK], {})
             if notice:
                 told = await self._banners()
                 if told is not None and (told != banners or self._banners_of is None):
@@ -185,15 +185,15 @@ class _Stream:
         except TransientError:
             return None  # the console keeps what it shows; whoever loads the page is told
 
-    async def _whole(self, listener: ConsoleSubscriber) -> AsyncIterator[bytes]:
+    async def _whole(self, subscriber: ConsoleSubscriber) -> AsyncIterator[bytes]:
         """The list in parts. Apart, so that its cases are not held for as long as the stream is open."""
         cases, more = await self._together.get(self._center_id)
         for start in range(0, max(len(cases), 1), _CHUNK):
             place = {"first": start == 0, "last": start + _CHUNK >= len(cases), "more": more}
-            yield self._message("list", listener, cases[start : start + _CHUNK], place)
+            yield self._message("list", subscriber, cases[start : start + _CHUNK], place)
 
     def _message(
-        self, kind: Literal["list", "rows"], listener: ConsoleSubscriber, cases: list[Case], place: dict[str, bool]
+        self, kind: Literal["list", "rows"], subscriber: ConsoleSubscriber, cases: list[Case], place: dict[str, bool]
     ) -> bytes:
-        rows = message(listener, cases, self._clock.now(), self._entry, place)
+        rows = message(subscriber, cases, self._clock.now(), self._entry, place)
         return event(kind, rows)

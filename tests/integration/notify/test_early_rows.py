@@ -38,10 +38,10 @@ def fresh(number: int, center: str) -> RoutingEvent:
     return event("report.routed", number, center=center, decided_at=datetime.now(UTC))
 
 
-async def told(listener: ConsoleSubscriber) -> list[tuple[Case, bool]]:
+async def told(subscriber: ConsoleSubscriber) -> list[tuple[Case, bool]]:
     """What a console is given next, and whether it is on its list."""
-    cases, _ = await listener.take(0.2)
-    return [(case, listener.holds(case)) for case in cases]
+    cases, _ = await subscriber.take(0.2)
+    return [(case, subscriber.holds(case)) for case in cases]
 
 
 async def confirmed(harness: NotifyHarness, number: int) -> bool:
@@ -55,15 +55,15 @@ async def test_a_new_case_is_shown_while_the_store_stands_still_and_confirmed_af
     other = await start()
     store = engines.pids["store"]
     with (
-        writer.notify.broadcaster.listen("gwangju") as at_writer,
-        other.notify.broadcaster.listen("gwangju") as at_other,
-        other.notify.broadcaster.listen("jeju") as elsewhere,
+        writer.notify.broadcaster.subscribe("gwangju") as at_writer,
+        other.notify.broadcaster.subscribe("gwangju") as at_other,
+        other.notify.broadcaster.subscribe("jeju") as elsewhere,
     ):
         os.kill(store, signal.SIGSTOP)
         try:
             await writer.routed(fresh(1, "gwangju"))
-            for listener in (at_writer, at_other):
-                ((case, listed),) = await eventually(partial(told, listener))
+            for subscriber in (at_writer, at_other):
+                ((case, listed),) = await eventually(partial(told, subscriber))
                 assert (case.report_id, case.rev, listed) == (report_id(1), 0, True)
         finally:
             os.kill(store, signal.SIGCONT)
@@ -71,8 +71,8 @@ async def test_a_new_case_is_shown_while_the_store_stands_still_and_confirmed_af
         for harness in (writer, other):
             await eventually(partial(confirmed, harness, 1))
         # Confirming alone is no news; whatever else comes (the alert was sent) has the store's numbers.
-        for listener in (at_writer, at_other):
-            assert all(case.rev > 1 for case, _ in await told(listener))
+        for subscriber in (at_writer, at_other):
+            assert all(case.rev > 1 for case, _ in await told(subscriber))
         rows, _ = await elsewhere.take(0.01)
         assert rows == []
 
@@ -83,7 +83,7 @@ async def test_a_first_record_that_comes_second_leaves_the_wrong_console_again(s
     await eventually(lambda: harness.case(report_id(1)))
     await eventually(harness.at_rest, "its alert has been told of: by that the other would know the case")
     other = await start()
-    with other.notify.broadcaster.listen("jeju") as wrong:
+    with other.notify.broadcaster.subscribe("jeju") as wrong:
         # A worker that slept wrote its own decision behind the true one: the log's first one counts.
         await harness.routed(fresh(1, "jeju"))
         seen: list[tuple[Case, bool]] = []
@@ -107,11 +107,11 @@ async def test_what_is_not_new_is_left_to_the_store(start: Start, late: bool) ->
         envelope = Envelope(id="1", source="/ieum/routing", type=record.TYPE, time=datetime.now(UTC), traceparent=TRACE)
         nudges.note(Received(record, envelope, "routings", 0, 0, 0))
 
-    with hub.listen("gwangju") as listener:
+    with hub.subscribe("gwangju") as subscriber:
         decided = datetime.now(UTC) - timedelta(minutes=5)
         passes(event("report.routed", 1, decided_at=decided) if late else stream()[1])
         # Rows only: the service may report a change of alarms at any moment.
-        assert (await listener.take(0.05))[0] == []
+        assert (await subscriber.take(0.05))[0] == []
         assert not hub.early(report_id(1))
         passes(fresh(1, "gwangju"))
-        assert [case.rev for case in (await listener.take(1))[0]] == [0]
+        assert [case.rev for case in (await subscriber.take(1))[0]] == [0]

@@ -92,7 +92,7 @@ class Consoles:
     """Open consoles, and how often they were told."""
 
     def __init__(self) -> None:
-        self.listening = 1
+        self.subscriber_count = 1
         self.told = 0
 
     def notice(self) -> None:
@@ -154,18 +154,18 @@ async def test_consoles_are_told_once_the_store_is_back_as_a_notice_may_have_bee
 
 async def test_the_store_is_asked_for_nobody_and_who_opens_a_console_then_is_told() -> None:
     findings, clock, consoles = Findings(), ManualClock(NOW), Consoles()
-    consoles.listening = 0
+    consoles.subscriber_count = 0
     watch = AlarmWatch(cast("Any", findings), cast("Any", findings), cast("Any", consoles), clock)
     findings.away = True
     await watch.look()
     findings.away = False
-    consoles.listening = 1
+    consoles.subscriber_count = 1
     await watch.look()
     assert consoles.told == 1
-    consoles.listening = 0
+    consoles.subscriber_count = 0
     findings.found = {report_id(1)}
     await watch.look()
     assert consoles.told == 1
-    consoles.listening = 1
+    consoles.subscriber_count = 1
     await watch.look()
     assert consoles.told == 2

@@ -1,4 +1,4 @@
-"""Live rows: newest wins, slow listeners are sent away, whoever held a case sees it leave."""
+"""Live rows: newest wins, slow subscribers are sent away, whoever held a case sees it leave."""
 
 import contextlib
 from datetime import datetime, timedelta
@@ -24,9 +24,9 @@ from tests.unit.notify.cases.test_projection import folded, taken
 from tests.unit.notify.samples import NOW, event, stream
 
 
-def stream_rows(listener: ConsoleSubscriber, cases: list[Case], now: datetime) -> StreamRows:
+def stream_rows(subscriber: ConsoleSubscriber, cases: list[Case], now: datetime) -> StreamRows:
     """The message as a client reads it."""
-    told = message(listener, cases, now, lambda case, section: orjson.dumps(entry_of(case, section)), {"last": True})
+    told = message(subscriber, cases, now, lambda case, section: orjson.dumps(entry_of(case, section)), {"last": True})
     assert orjson.loads(told)["last"] is True
     return StreamRows.model_validate_json(told)
 
@@ -35,20 +35,20 @@ async def test_only_newer_rows_are_given_and_a_burst_becomes_one() -> None:
     hub = ConsoleBroadcaster()
     events = stream()
     old, new = folded(events[:1]), folded(events[:2])
-    with hub.listen("gwangju") as listener:
+    with hub.subscribe("gwangju") as subscriber:
         hub.publish([new, old])
-        rows, notice = await listener.take(0.5)
+        rows, notice = await subscriber.take(0.5)
         assert rows == [new]
         assert not notice
         hub.publish([new])
-        assert await listener.take(0.01) == ([], False)
-    assert hub.listening == 0
+        assert await subscriber.take(0.01) == ([], False)
+    assert hub.subscriber_count == 0
 
 
 async def test_other_centres_hear_nothing_until_they_once_held_the_case() -> None:
     hub = ConsoleBroadcaster()
     events = stream()
-    with hub.listen("gwangju") as before, hub.listen("daegu") as never, hub.listen("central") as central:
+    with hub.subscribe("gwangju") as before, hub.subscribe("daegu") as never, hub.subscribe("central") as central:
         hub.publish([folded(events[:1])])
         assert (await before.take(0.5))[0]
         assert await never.take(0.01) == ([], False)
@@ -76,7 +76,7 @@ async def test_a_third_centre_never_hears_of_a_case_however_it_goes() -> None:
     ]
     heard: dict[str, int] = {}
     with contextlib.ExitStack() as open_:
-        consoles = [open_.enter_context(hub.listen(center)) for center in (*CENTER_IDS, "central")]
+        consoles = [open_.enter_context(hub.subscribe(center)) for center in (*CENTER_IDS, "central")]
         for case in cases:
             hub.publish([case])
             for console in consoles:
@@ -93,7 +93,7 @@ async def test_who_had_a_case_or_an_offer_hears_nothing_of_it_once_it_has_left()
     case = folded(stream()[:3])
     declined = PastOffer(offer_id="o", from_center_id="busan", to_center_id="jeju", how=OfferEnd.DECLINED, at=NOW)
     left = case.model_copy(update={"rev": case.rev + 1, "past_offer": declined})
-    with hub.listen("gwangju") as former, hub.listen("jeju") as declining:
+    with hub.subscribe("gwangju") as former, hub.subscribe("jeju") as declining:
         hub.publish([left])
         for console in (former, declining):
             assert len((await console.take(0.5))[0]) == 1, "nobody knows what they show"
@@ -110,7 +110,7 @@ async def test_who_held_a_case_between_two_changes_that_come_at_once_sees_it_lea
     hub.publish([offered])
     names = ("gwangju", "daegu", "jeju", "ulsan")
     with contextlib.ExitStack() as open_:
-        consoles = [open_.enter_context(hub.listen(name)) for name in names]
+        consoles = [open_.enter_context(hub.subscribe(name)) for name in names]
         hub.publish([first.model_copy(update=later), offered.model_copy(update={"rev": first.rev + 5})])
         told = [len((await console.take(0.001))[0]) for console in consoles]
     assert dict(zip(names, told, strict=True)) == {"gwangju": 1, "daegu": 1, "jeju": 1, "ulsan": 0}
@@ -119,7 +119,7 @@ async def test_who_held_a_case_between_two_changes_that_come_at_once_sees_it_lea
 async def test_a_row_nobody_took_yet_is_replaced_by_news_that_it_left() -> None:
     hub = ConsoleBroadcaster()
     case = folded(stream()[:2])
-    with hub.listen("jeju") as asked:
+    with hub.subscribe("jeju") as asked:
         hub.publish([case.model_copy(update={"rev": case.rev + 1, "offered_to": "jeju"})])
         hub.publish([case.model_copy(update={"rev": case.rev + 2, "offered_to": "daegu"})])
         rows, _ = await asked.take(0.5)
@@ -127,21 +127,21 @@ async def test_a_row_nobody_took_yet_is_replaced_by_news_that_it_left() -> None:
         assert (message.rows, len(message.gone)) == ([], 1)
 
 
-async def test_a_listener_that_falls_behind_is_sent_away() -> None:
+async def test_a_subscriber_that_falls_behind_is_sent_away() -> None:
     hub = ConsoleBroadcaster(backlog=10)
-    with hub.listen("central") as listener:
+    with hub.subscribe("central") as subscriber:
         hub.publish([folded([event("report.routed", n)]) for n in range(12)])
-        await listener.take(0.5)
-        assert listener.too_slow
+        await subscriber.take(0.5)
+        assert subscriber.too_slow
 
 
 async def test_who_was_shown_a_case_early_needs_no_second_row_and_who_came_later_gets_one() -> None:
     hub = ConsoleBroadcaster()
     case = folded(stream()[:1])
-    with hub.listen("gwangju") as before, hub.listen("jeju") as elsewhere:
+    with hub.subscribe("gwangju") as before, hub.subscribe("jeju") as elsewhere:
         hub.announce(case)
         assert [one.rev for one in (await before.take(0.5))[0]] == [0]
-        with hub.listen("gwangju") as after:
+        with hub.subscribe("gwangju") as after:
             hub.publish([case])
             assert [one.rev for one in (await after.take(0.5))[0]] == [case.rev]
             assert await before.take(0.01) == ([], False)
@@ -157,11 +157,11 @@ async def test_where_the_store_says_otherwise_an_early_row_is_replaced_or_leaves
     renamed, elsewhere = (shown.model_copy(update=change) for change in ({"alias": "다른-0001"}, {"center_id": "jeju"}))
     for stored, stays in ((renamed, True), (elsewhere, False)):
         hub = ConsoleBroadcaster()
-        with hub.listen("gwangju") as listener:
+        with hub.subscribe("gwangju") as subscriber:
             hub.announce(shown)
-            assert len((await listener.take(0.5))[0]) == 1
+            assert len((await subscriber.take(0.5))[0]) == 1
             hub.publish([stored])
-            message = stream_rows(listener, (await listener.take(0.5))[0], NOW)
+            message = stream_rows(subscriber, (await subscriber.take(0.5))[0], NOW)
             assert ([row.alias for row in message.rows], len(message.gone)) == (
                 ([stored.alias], 0) if stays else ([], 1)
             )
@@ -170,11 +170,11 @@ async def test_where_the_store_says_otherwise_an_early_row_is_replaced_or_leaves
 async def test_a_case_that_is_known_is_not_announced() -> None:
     hub = ConsoleBroadcaster()
     case = folded(stream()[:2])
-    with hub.listen("gwangju") as listener:
+    with hub.subscribe("gwangju") as subscriber:
         hub.publish([case])
-        assert len((await listener.take(0.5))[0]) == 1
+        assert len((await subscriber.take(0.5))[0]) == 1
         hub.announce(folded(stream()[:1]))
-        assert await listener.take(0.01) == ([], False)
+        assert await subscriber.take(0.01) == ([], False)
         assert not hub.early(case.report_id)
 
 
@@ -184,7 +184,7 @@ async def test_a_feed_that_cannot_remember_what_changed_has_every_console_load_i
     monkeypatch.setattr("services.notify.console.feed._BACKLOG", 3)
     hub = ConsoleBroadcaster()
     feed = ConsoleFeed(cast("Any", None), hub, ManualClock(NOW + timedelta(hours=1)), Rules())
-    with hub.listen("gwangju") as one, hub.listen("jeju") as other:
+    with hub.subscribe("gwangju") as one, hub.subscribe("jeju") as other:
         for number in range(3):
             feed.note(received(event("report.routed", number)))
         assert [each.too_slow for each in (one, other)] == [False, False]
@@ -210,7 +210,7 @@ async def test_what_changed_while_the_store_was_away_is_shown_when_it_is_back() 
 
     store = Store()
     feed = ConsoleFeed(cast("Any", store), hub, clock, Rules())
-    with hub.listen("gwangju") as listener:
+    with hub.subscribe("gwangju") as subscriber:
         feed.note(received(events[1]))
         with pytest.raises(TransientError):
             await feed.catch_up()
@@ -219,7 +219,7 @@ async def test_what_changed_while_the_store_was_away_is_shown_when_it_is_back() 
         await feed.pass_once(Skipped("console"), {case.report_id})
         store.answers = {case.report_id: case}
         await feed.catch_up()
-        assert (await listener.take(0.01))[0] == [case]
+        assert (await subscriber.take(0.01))[0] == [case]
         feed.note(received(stream()[2]))
         await feed.pass_once(Skipped("console"), {case.report_id})
         await clock.advance(31)
@@ -244,9 +244,9 @@ async def test_the_first_console_to_open_is_told_of_what_had_just_passed_by() ->
     await feed.catch_up()
     assert not feed.something.is_set()
     assert read == [], "nobody listens"
-    with hub.listen("gwangju") as listener:
+    with hub.subscribe("gwangju") as subscriber:
         await feed.catch_up()
-        assert [case.report_id for case in (await listener.take(0.01))[0]] == [made[1].report_id]
+        assert [case.report_id for case in (await subscriber.take(0.01))[0]] == [made[1].report_id]
         await feed.catch_up()
     assert read == [[made[1].report_id]], "what is half a minute old was written long ago"
 
@@ -272,7 +272,7 @@ async def test_what_comes_while_others_wait_is_read_only_once_its_own_handler_ha
         else:
             hub.publish([folded([second])])
 
-    with hub.listen("gwangju"):
+    with hub.subscribe("gwangju"):
         feed.note(received(first))
         monkeypatch.setattr("services.notify.console.feed.asyncio", SimpleNamespace(sleep=wait))
         await feed.catch_up()

@@ -71,15 +71,15 @@ async def test_the_ninth_console_of_a_sign_in_is_refused_and_another_persons_fir
             if sum(task.done() for task in asked) == 2 * PER_SESSION:
                 break
             await asyncio.sleep(0)
-        assert hub.listening == PER_SESSION
+        assert hub.subscriber_count == PER_SESSION
         refused = await ask("one-and-the-same-sign-in")
         assert (refused.status_code, refused.json()["code"]) == (429, "too_many_streams")
         other = asyncio.create_task(ask("the-sign-in-of-another"))
         for _ in range(100_000):
-            if other.done() or hub.listening > PER_SESSION:
+            if other.done() or hub.subscriber_count > PER_SESSION:
                 break
             await asyncio.sleep(0)
-        assert hub.listening == PER_SESSION + 1
+        assert hub.subscriber_count == PER_SESSION + 1
         hub.close()
         answers = await asyncio.gather(*asked, other)
     told = [answer.text.count('"too_many_streams"') if answer.status_code == 200 else 1 for answer in answers]
@@ -93,16 +93,16 @@ async def test_a_tab_that_comes_back_takes_its_own_place_and_no_other() -> None:
         tabs = [f"tab-{number}" for number in range(PER_SESSION)]
         for tab in tabs:
             assert not hub.full("one", tab)
-            open_.enter_context(hub.listen("jeju", "one", tab=tab))
-        elsewhere = open_.enter_context(hub.listen("jeju", "another", tab=tabs[0]))
-        nameless = open_.enter_context(hub.listen("jeju", "another"))
+            open_.enter_context(hub.subscribe("jeju", "one", tab=tab))
+        elsewhere = open_.enter_context(hub.subscribe("jeju", "another", tab=tabs[0]))
+        nameless = open_.enter_context(hub.subscribe("jeju", "another"))
         assert hub.full("one", "tab-8")
-        before = [listener for listener in hub._all() if listener.session == "one"]
+        before = [subscriber for subscriber in hub._all() if subscriber.session == "one"]
         for tab in tabs:
             assert not hub.full("one", tab)
-            open_.enter_context(hub.listen("jeju", "one", tab=tab))
-        open_.enter_context(hub.listen("jeju", "another"))
-        assert all(listener.closing and listener.replaced for listener in before)
+            open_.enter_context(hub.subscribe("jeju", "one", tab=tab))
+        open_.enter_context(hub.subscribe("jeju", "another"))
+        assert all(subscriber.closing and subscriber.replaced for subscriber in before)
         assert not elsewhere.closing
         assert not nameless.closing
         assert hub.full("one", "tab-8")
@@ -116,7 +116,7 @@ async def test_where_a_process_has_all_the_consoles_it_takes_one_that_comes_back
     client, staff = client_of(hub, most)
     with contextlib.ExitStack() as open_:
         for number in range(most):
-            open_.enter_context(hub.listen("jeju", f"the-sign-in-number-{number}", tab="tab"))
+            open_.enter_context(hub.subscribe("jeju", f"the-sign-in-number-{number}", tab="tab"))
         async with client as http:
             headers = staff.bearer("jeju", "counsellor", session="the-sign-in-of-another")
             refused = await http.get("/api/v1/stream?tab=tab", headers=headers)
@@ -124,7 +124,7 @@ async def test_where_a_process_has_all_the_consoles_it_takes_one_that_comes_back
             headers = staff.bearer("jeju", "counsellor", session="the-sign-in-number-0")
             again = asyncio.create_task(http.get("/api/v1/stream?tab=tab", headers=headers))
             for _ in range(100_000):
-                if again.done() or hub.listening > most:
+                if again.done() or hub.subscriber_count > most:
                     break
                 await asyncio.sleep(0)
             hub.close()
@@ -132,13 +132,13 @@ async def test_where_a_process_has_all_the_consoles_it_takes_one_that_comes_back
     with contextlib.ExitStack() as open_:
         for number in range(most):
             assert not hub.crowded(most, f"sign-in-{number}", "tab")
-            open_.enter_context(hub.listen("jeju", f"sign-in-{number}", tab="tab"))
+            open_.enter_context(hub.subscribe("jeju", f"sign-in-{number}", tab="tab"))
         assert hub.crowded(most, "another", "tab")
         assert hub.crowded(most, "sign-in-0", "another-tab")
         assert hub.crowded(most, "sign-in-0")
         for number in range(most):
             assert not hub.crowded(most, f"sign-in-{number}", "tab")
-            open_.enter_context(hub.listen("jeju", f"sign-in-{number}", tab="tab"))
+            open_.enter_context(hub.subscribe("jeju", f"sign-in-{number}", tab="tab"))
         assert hub.crowded(most, "another", "tab")
         # As many again are ending: until they have, there is no room for more of them.
         assert hub.crowded(most, "sign-in-0", "tab")
@@ -150,7 +150,7 @@ def test_a_console_that_was_closed_makes_room() -> None:
     with contextlib.ExitStack() as open_:
         for _ in range(PER_SESSION):
             assert not hub.full("one")
-            open_.enter_context(hub.listen("jeju", "one"))
+            open_.enter_context(hub.subscribe("jeju", "one"))
         assert hub.full("one")
         assert not hub.full("another")
     assert not hub.full("one")
