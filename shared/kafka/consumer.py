@@ -229,8 +229,8 @@ class Subscription:
         if not (isinstance(error, KafkaError) and error.retriable):
             # A restart makes the error visible; a loop would only look alive.
             message = str(error)[:200] if isinstance(error, KafkaError) else ""
-            process.die("bus.on_poll_failed", error, group=self.group, message=message)
-        _log.warning("bus.on_poll_failed", group=self.group, error=type(error).__name__)
+            process.die("kafka.poll_hook_failed", error, group=self.group, message=message)
+        _log.warning("kafka.poll_hook_failed", group=self.group, error=type(error).__name__)
         await self._retry.pause(_POLL_AGAIN_SECONDS)
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:

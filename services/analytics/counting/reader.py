@@ -1,4 +1,4 @@
-"""The reading side of the store: sums over the partitions' cells, the tally, the dead."""
+"""The reading side of the store: sums over the partitions' cells, the counts of the reconciliation, the dead."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
@@ -244,7 +244,7 @@ class CountReader:
             return await view.reconciliation_counts_now()
 
     async def reconciliation_counts_now(self) -> ReconciliationCounts:
-        """The tally as this reader's session sees it."""
+        """The counts as this reader's session sees them."""
         generation, session = await self._serving(), self._session
         sums: Counter[str] = Counter()
         async for document in generation.totals.find({}, session=session):

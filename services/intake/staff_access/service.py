@@ -124,7 +124,7 @@ class DetailsService:
             parts = documents.opened(document, self._keyring)
         except PermanentError as error:
             FAILURES.labels(SEALED).inc()
-            _log.critical("vault.not_opened", report_id=ticket.report_id, reason=error.reason)
+            _log.critical("details.not_opened", report_id=ticket.report_id, reason=error.reason)
             line = self._line(
                 where, ticket, AuditOutcome.REFUSED, refused=AccessRefusal.NOT_OPENED.value, said=error.reason
             )

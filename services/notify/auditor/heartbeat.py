@@ -30,10 +30,10 @@ class Heartbeat:
 
     async def beat(self) -> bool:
         """Knock once, unless something is wrong; whether it was heard."""
-        why = self._well()
-        if why is not None:
+        reason = self._well()
+        if reason is not None:
             metrics.HEARTBEATS.labels("withheld").inc()
-            _LOG.warning("auditor.heartbeat_withheld", why=why)
+            _LOG.warning("auditor.heartbeat_withheld", reason=reason)
             return False
         try:
             # Streamed, so that an answer without end is not read; httpx limits each read, and not all of them together.
@@ -43,10 +43,10 @@ class Heartbeat:
                 httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False, verify=trusted_authorities()) as http,
                 http.stream("POST", self._url) as answer,
             ):
-                said = None if answer.is_success else f"http_{answer.status_code}"
+                failure = None if answer.is_success else f"http_{answer.status_code}"
         except (TimeoutError, httpx.HTTPError) as error:
-            said = type(error).__name__
-        metrics.HEARTBEATS.labels("sent" if said is None else "failed").inc()
-        if said is not None:
-            _LOG.warning("auditor.heartbeat_failed", said=said)
-        return said is None
+            failure = type(error).__name__
+        metrics.HEARTBEATS.labels("sent" if failure is None else "failed").inc()
+        if failure is not None:
+            _LOG.warning("auditor.heartbeat_failed", error=failure)
+        return failure is None

@@ -531,7 +531,7 @@ class EscalationWorker:
             async with asyncio.timeout(URGENT_WAIT_S if urgent else None):
                 return await self._recent_alerts.load(keys) if keys else {}
         except (TransientError, TimeoutError) as error:
-            _LOG.warning("alerts.tally_not_read", reason=str(error))
+            _LOG.warning("alerts.recent_not_read", reason=str(error))
             return {}
 
     def _came_of(self, batch: BatchedAlert, outcome: DeliveryResult) -> None:

@@ -42,7 +42,7 @@ def _narrow(command: dict[str, Any]) -> bool:
     return "hint" in command or "_id" in command.get("filter", {})
 
 
-async def test_the_tally_and_who_waits_longest_name_their_index(store_settings: StoreSettings) -> None:
+async def test_the_counts_and_who_waits_longest_name_their_index(store_settings: StoreSettings) -> None:
     asked = Asked()
     client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(
         store_settings.uri.get_secret_value(), tz_aware=True, event_listeners=[asked]

@@ -79,7 +79,7 @@ async def test_a_part_that_ends_ends_the_process(settings: KafkaSettings, ends: 
         if part == "of the producer":
             producer.client._sync_task.cancel()
         await eventually(lambda: ends, "the process wants to end")
-    assert ends[0].startswith(("kafka.client_ended", "bus.on_poll_failed"))
+    assert ends[0].startswith(("kafka.client_ended", "kafka.poll_hook_failed"))
     ends.clear()
 
 
