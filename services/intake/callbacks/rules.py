@@ -17,7 +17,7 @@ from services.intake.reports import rules as progress_rules
 from services.intake.reports.documents import Document
 from services.intake.reports.models import State
 from services.intake.retention import rules as retention_rules
-from services.intake.submissions.identifiers import iso
+from shared.events.envelope import iso
 from shared.events.vocabulary import Role
 from shared.webhooks import PREFIX
 

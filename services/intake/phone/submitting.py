@@ -14,13 +14,13 @@ from services.intake.reports import receipt_numbers, waiting_period
 from services.intake.reports.documents import facts_in
 from services.intake.reports.repository import ReportRepository
 from services.intake.reports.waiting_period import WordChosen
-from services.intake.submissions import identifiers
 from services.intake.submissions.facts import NotAdmittedError
 from services.intake.submissions.identifiers import ConflictError
 from services.intake.submissions.service import SubmissionOrigin, SubmissionService
 from shared import log as logs
 from shared.clock import Clock, whole_milliseconds
 from shared.errors import PermanentError, TransientError
+from shared.events.envelope import iso
 from shared.jobs import Skipped
 from shared.store_clock import StoreClock
 from shared.web.form_body import Typed
@@ -175,7 +175,7 @@ def _provenance(held: CallDraft) -> dict[str, object]:
     return {
         "operator": call.holder,
         "organisation": call.organisation,
-        "began_at": identifiers.iso(call.started_at),
+        "began_at": iso(call.started_at),
         "taken_over": call.taken,
         "assent": assent.model_dump(mode="json") if assent is not None else None,
     }

@@ -5,7 +5,6 @@ finds the report it made, whose receipt ``encryption.receipt_issuer`` makes agai
 """
 
 import hashlib
-from datetime import UTC, datetime
 from typing import Final
 
 from services.intake.encryption.keys import KeyedDigests
@@ -45,8 +44,3 @@ def content_digest(content: bytes) -> str:
 def content_mac(keys: KeyedDigests, digest: str) -> str:
     """Digest the content's digest with a key, to tell a repeat from a conflict."""
     return keys.mac("content", digest).hex()
-
-
-def iso(moment: datetime) -> str:
-    """A moment in UTC to the millisecond, as the store, the bus and the answer all name it."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

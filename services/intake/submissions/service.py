@@ -31,6 +31,7 @@ from shared import trace
 from shared.clock import Clock, whole_milliseconds
 from shared.encryption import Keyring
 from shared.errors import TransientError
+from shared.events.envelope import iso
 from shared.events.vocabulary import Channel, Suspicion, Urgency
 from shared.metrics import REGISTRY
 from shared.outbox import Relay
@@ -209,7 +210,7 @@ class SubmissionService:
     def _answer(self, report_id: str, kept: _StoredReport, digest: str, urgency: Urgency) -> SubmissionResult:
         statement = proof_rules.ProofStatement(
             receipt_mark=proof_rules.mark_of(self._keys, kept.receipt),
-            received_at=identifiers.iso(kept.received_at),
+            received_at=iso(kept.received_at),
             content_mark=proof_rules.content_mark(self._keys, digest),
         )
         return SubmissionResult(
