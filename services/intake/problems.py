@@ -10,8 +10,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from services.intake.retention.rules import RefusedError
 from services.intake.staff_access import words as staff_words
 from services.intake.submissions.facts import NotAdmittedError
-from services.intake.submissions.identifiers import ConflictError
 from services.intake.submissions.models import Word
+from services.intake.submissions.rules import ConflictError
 from shared.errors import TransientError
 from shared.metrics import REGISTRY
 from shared.web.app import FieldError, Problem

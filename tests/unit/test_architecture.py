@@ -18,7 +18,7 @@ PURE = ("projection", "record_encoding", "models", "rules", "views", "words")
 PURE_IN_INTAKE = (
     *("reports/lifecycle", "reports/waiting_period", "reports/receipt_numbers"),
     *("submissions/text", "submissions/media", "submissions/registration_numbers", "submissions/web_addresses"),
-    *("submissions/facts", "submissions/urgency", "submissions/identifiers", "encryption/keys"),
+    *("submissions/facts", "submissions/urgency", "encryption/keys"),
     *("receipts/amendments", "receipts/promise", "receipts/duty", "receipts/promise_words"),
     *("staff_access/correspondence_rules", "retention/schedule", "rate_limits/proof_of_work", "links/addresses"),
     *("webform/form", "webform/steps", "webform/step_words", "webform/summary", "webform/advice"),

@@ -14,7 +14,7 @@ from services.intake.phone import rules as call_rules
 from services.intake.phone.models import Assent, Call, CallState, Notes
 from services.intake.phone.repository import CallRepository
 from services.intake.phone.rules import CallRefusal
-from services.intake.submissions import identifiers
+from services.intake.submissions.rules import report_id_for
 from shared import log as logs
 from shared.clock import Clock
 from shared.encryption import DataKey
@@ -84,7 +84,7 @@ class CallDrafts:
 
     def report_id(self, call_id: str) -> str:
         """The id of that report, known from the call's begin."""
-        return identifiers.report_id_for(self._keys.lasting, FRONT_END, self.key_of_report(call_id))
+        return report_id_for(self._keys.lasting, FRONT_END, self.key_of_report(call_id))
 
     def code_of(self, call_id: str) -> str:
         """Four digits by which two operators name a call to each other. They open nothing."""

@@ -15,7 +15,7 @@ from services.intake.reports.documents import facts_in
 from services.intake.reports.repository import ReportRepository
 from services.intake.reports.waiting_period import WordChosen
 from services.intake.submissions.facts import NotAdmittedError
-from services.intake.submissions.identifiers import ConflictError
+from services.intake.submissions.rules import ConflictError
 from services.intake.submissions.service import SubmissionOrigin, SubmissionService
 from shared import log as logs
 from shared.clock import Clock, whole_milliseconds

@@ -28,9 +28,9 @@ from services.intake.retention import rules as retention_rules
 from services.intake.retention.jobs import WITHDRAWALS
 from services.intake.retention.rules import RefusedError
 from services.intake.staff_access.views import written
-from services.intake.submissions import identifiers
 from services.intake.submissions.facts import NotAdmittedError, demand_consent, demand_deadline, demand_told
 from services.intake.submissions.idempotency import IdempotencyRecord, is_repeat, noted
+from services.intake.submissions.rules import content_of
 from shared.clock import Clock, seoul_date, whole_milliseconds
 from shared.encryption import Keyring
 from shared.errors import TransientError
@@ -305,7 +305,7 @@ class ReceiptService:
         except NotAdmittedError as error:
             raise problems.from_admission(error) from None
         facts = facts.model_copy(update={"linked_reports": link_rules.newest(found.linked, before.linked_reports)})
-        parts = documents.personal_parts(identifiers.content_of(whole))
+        parts = documents.personal_parts(content_of(whole))
         fields: dict[str, Any] = {"facts": facts.model_dump(mode="json")}
         for part in sorted(amendments.touched(asked)):
             name = f"{part}:{version}"

@@ -15,8 +15,8 @@ from services.intake.examples import ACCEPTED, EXAMPLES, PROOF_KEY, answered
 from services.intake.proofs.rules import ProofSigner
 from services.intake.reports.models import Accepted, ProofKey
 from services.intake.submissions.facts import NotAdmittedError
-from services.intake.submissions.identifiers import ConflictError
 from services.intake.submissions.models import Submission
+from services.intake.submissions.rules import ConflictError
 from services.intake.submissions.service import SubmissionOrigin, SubmissionResult, SubmissionService
 from shared import log
 from shared.errors import TransientError

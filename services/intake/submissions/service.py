@@ -22,11 +22,11 @@ from services.intake.reports.authentication import ReportAuthentication
 from services.intake.reports.documents import Document
 from services.intake.reports.repository import FORMER_RECEIPT
 from services.intake.reports.waiting_period import WordChosen
-from services.intake.submissions import identifiers, rules
+from services.intake.submissions import rules
 from services.intake.submissions.batch_insert import BusyError, GroupCommit
 from services.intake.submissions.facts import demand_sound
-from services.intake.submissions.identifiers import ConflictError
 from services.intake.submissions.models import Submission
+from services.intake.submissions.rules import ConflictError
 from shared import trace
 from shared.clock import Clock, whole_milliseconds
 from shared.encryption import Keyring
@@ -145,19 +145,19 @@ class SubmissionService:
 
     async def was_submitted(self, front_end: str, idempotency_key: str) -> bool:
         """Return whether a front end has submitted a report under this key. Raises ``TransientError``."""
-        return await self._group.holds(identifiers.report_id_for(self._keys, front_end, idempotency_key))
+        return await self._group.holds(rules.report_id_for(self._keys, front_end, idempotency_key))
 
     async def _submit(self, submission: Submission, origin: SubmissionOrigin, now: datetime) -> SubmissionResult:
         facts = rules.judged(submission, now, origin.suspicion, sandbox=origin.sandbox)
         if origin.idempotency_key:
-            report_id = identifiers.report_id_for(self._keys, origin.front_end, origin.idempotency_key)
+            report_id = rules.report_id_for(self._keys, origin.front_end, origin.idempotency_key)
         else:
             report_id = str(uuid.uuid4())
         digests = link_rules.digests_of(self._link_service.keys, vars(submission), synthetic=submission.synthetic)
         if linked := link_rules.newest(origin.known, await self._link_service.linked(report_id, digests)):
             facts = facts.model_copy(update={"linked_reports": linked})
         key, wrapped = self._keyring.new_key(report_id)
-        document, event, facts, digest = rules.prepare_report(
+        document, event, digest = rules.prepare_report(
             submission,
             facts,
             report_id=report_id,

@@ -16,8 +16,8 @@ from services.intake.rate_limits.submissions import SubmissionPermit, Submission
 from services.intake.submissions import idempotency
 from services.intake.submissions.api import FORM_FRONT_END
 from services.intake.submissions.facts import NotAdmittedError
-from services.intake.submissions.identifiers import ConflictError
 from services.intake.submissions.models import Submission
+from services.intake.submissions.rules import ConflictError
 from services.intake.submissions.service import SubmissionOrigin, SubmissionResult, SubmissionService
 from services.intake.webform import advice, drafts, form, proof_of_work_page, steps
 from services.intake.webform.drafts import Drafts

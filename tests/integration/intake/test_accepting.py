@@ -12,7 +12,7 @@ from services.intake.problems import REFUSED
 from services.intake.proofs import rules as proof_rules
 from services.intake.proofs.rules import ProofSigner
 from services.intake.reports import documents
-from services.intake.submissions import identifiers
+from services.intake.submissions import rules
 from services.intake.submissions.models import Submission
 from shared.encryption import Keyring
 from shared.kafka.metrics import OUTBOX_PUBLISHED
@@ -73,10 +73,10 @@ async def test_the_proof_names_receipt_time_and_content(harness: IntakeHarness) 
     keys = KEYS.lasting
     assert stated.receipt_mark == proof_rules.mark_of(keys, body["receipt"].replace("-", ""))
     assert stated.received_at == body["received_at"]
-    digest = identifiers.content_digest(identifiers.content_of(Submission.model_validate_json(json.dumps(LEAST))))
+    digest = rules.content_digest(rules.content_of(Submission.model_validate_json(json.dumps(LEAST))))
     assert stated.content_mark == proof_rules.content_mark(keys, digest)
     stored = await harness.collection.find_one({"_id": body["report_id"]})
-    assert identifiers.content_mac(keys, digest) == stored["content_mac"]
+    assert rules.content_mac(keys, digest) == stored["content_mac"]
     assert digest not in str(base64.urlsafe_b64decode(body["proof"].split(".")[1] + "=="))
 
 
@@ -119,7 +119,7 @@ async def test_a_taken_receipt_is_passed_over_and_the_repeat_gets_the_same(
 ) -> None:
     monkeypatch.setattr("services.intake.encryption.receipt_issuer.secrets.token_bytes", lambda size: b"n" * size)
     key, receipts = new_key(), issuer()
-    report_id, source = identifiers.report_id_for(KEYS.lasting, "api", key), receipts.new_source()
+    report_id, source = rules.report_id_for(KEYS.lasting, "api", key), receipts.new_source()
     taken = receipts.receipt(report_id, source, 0)
     await harness.collection.insert_one({"_id": "squatter", "receipt_hash": receipts.hash_of(taken)})
     answers = await asyncio.gather(*(harness.lodge(key=key) for _ in range(10)))

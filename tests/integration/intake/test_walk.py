@@ -18,13 +18,14 @@ INTAKE: Final = f"{ROOT / 'services' / 'intake'}/"
 READ: Final = (
     *("submissions/api.py", "clients/dependencies.py", "submissions/models.py", "submissions/service.py"),
     *("links/service.py", "submissions/rules.py", "submissions/facts.py", "submissions/urgency.py"),
-    *("submissions/identifiers.py", "encryption/receipt_issuer.py", "submissions/batch_insert.py"),
+    *("reports/documents.py", "reports/events.py", "submissions/batch_insert.py"),
 )
 """What must be opened to follow it; ``shared/outbox.py`` is the last."""
 HELPERS: Final = (
     *("clients/authentication.py", "clients/models.py", "clients/repository.py", "clients/rules.py"),
     *("dependencies.py", "disk/"),
-    *("encryption/keys.py", "links/repository.py", "links/rules.py", "proofs/rules.py", "rate_limits/", "reports/"),
+    *("encryption/", "links/repository.py", "links/rules.py", "proofs/rules.py", "rate_limits/"),
+    *("reports/authentication.py", "reports/models.py", "reports/receipt_numbers.py", "reports/waiting_period.py"),
     *("submissions/media.py", "submissions/registration_numbers.py", "submissions/text.py"),
 )
 """What is handed something small whose name says what comes back."""

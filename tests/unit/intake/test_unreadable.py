@@ -20,7 +20,7 @@ from services.intake.reports.lifecycle import NEW, Lifecycle
 from services.intake.reports.repository import ERASE_AT, PAGE
 from services.intake.retention.jobs import ErasureJob
 from services.intake.retention.service import RetentionService
-from services.intake.submissions.identifiers import ConflictError
+from services.intake.submissions.rules import ConflictError
 from services.intake.submissions.service import SubmissionOrigin
 from shared.errors import TransientError
 from shared.jobs import Skipped, SkippedError

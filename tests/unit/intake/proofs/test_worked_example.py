@@ -9,8 +9,8 @@ import pytest
 from services.intake.encryption.keys import KeyedDigests
 from services.intake.proofs import rules
 from services.intake.reports import receipt_numbers
-from services.intake.submissions import identifiers
 from services.intake.submissions.models import Submission
+from services.intake.submissions.rules import content_digest, content_of
 
 PAGE: Final = (Path(__file__).parents[4] / "docs/reference/proofs.md").read_text(encoding="utf-8")
 
@@ -31,14 +31,14 @@ def test_the_page_computes_the_marks_that_it_shows(worked: dict[str, Any]) -> No
 
 def test_intake_computes_the_same(worked: dict[str, Any]) -> None:
     keys = KeyedDigests(worked["key"])
-    content = identifiers.content_of(Submission.model_validate_json(worked["content"]))
+    content = content_of(Submission.model_validate_json(worked["content"]))
     assert content == worked["content"].encode()
     receipt = receipt_numbers.read(worked["receipt"])
     assert receipt is not None
     statement = rules.ProofStatement(
         rules.mark_of(keys, receipt),
         "2026-11-24T12:00:00.000Z",
-        rules.content_mark(keys, identifiers.content_digest(content)),
+        rules.content_mark(keys, content_digest(content)),
     )
     assert (statement.receipt_mark, statement.content_mark) == (worked["receipt_mark"], worked["content_mark"])
     signer = rules.ProofSigner(bytes(range(32, 64)))

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from services.intake.encryption.keys import IntakeKeys, KeyedDigests
 from services.intake.proofs import rules as proof_rules
 from services.intake.proofs.rules import ProofSigner, ProofStatement
-from services.intake.submissions import identifiers
+from services.intake.submissions import rules
 from services.intake.submissions.models import Contact, Submission
 from shared.events.vocabulary import HarmType, Role
 from tests.support.keys import issuer
@@ -20,20 +20,20 @@ UUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9
 
 @given(st.text(min_size=1, max_size=40), st.text(min_size=8, max_size=40))
 def test_an_id_is_the_same_for_the_same_key_and_another_otherwise(front_end: str, key: str) -> None:
-    report_id = identifiers.report_id_for(KEYS, front_end, key)
+    report_id = rules.report_id_for(KEYS, front_end, key)
     assert UUID.match(report_id)
-    assert report_id == identifiers.report_id_for(KEYS, front_end, key)
+    assert report_id == rules.report_id_for(KEYS, front_end, key)
     others = {
-        identifiers.report_id_for(KEYS, front_end + "x", key),
-        identifiers.report_id_for(KEYS, front_end, key + "x"),
-        identifiers.report_id_for(OTHER_KEYS, front_end, key),
-        identifiers.report_id_for(KEYS, front_end + key[0], key[1:]),
+        rules.report_id_for(KEYS, front_end + "x", key),
+        rules.report_id_for(KEYS, front_end, key + "x"),
+        rules.report_id_for(OTHER_KEYS, front_end, key),
+        rules.report_id_for(KEYS, front_end + key[0], key[1:]),
     }
     assert report_id not in others
 
 
 def digest_of(report: Submission) -> str:
-    return identifiers.content_digest(identifiers.content_of(report))
+    return rules.content_digest(rules.content_of(report))
 
 
 def test_what_is_stored_of_a_receipt_is_not_what_a_proof_shows() -> None:
@@ -51,16 +51,16 @@ def test_a_proof_does_not_let_its_reader_try_out_contents() -> None:
     digest = digest_of(report)
     mark = proof_rules.content_mark(KEYS, digest)
     assert mark == proof_rules.content_mark(KEYS, digest)
-    assert mark not in {digest, identifiers.content_mac(KEYS, digest), proof_rules.content_mark(OTHER_KEYS, digest)}
+    assert mark not in {digest, rules.content_mac(KEYS, digest), proof_rules.content_mark(OTHER_KEYS, digest)}
 
 
 def test_the_content_digest_sees_every_change_and_no_order() -> None:
     one = Submission(role=Role.VICTIM, harm_types=(HarmType.OTHER,), narrative="a")
     same = Submission.model_validate_json('{"narrative": "a", "harm_types": ["other"], "role": "victim"}')
     other = one.model_copy(update={"narrative": "b"})
-    assert digest_of(one) == identifiers.content_digest(identifiers.content_of(same))
-    assert digest_of(one) != identifiers.content_digest(identifiers.content_of(other))
-    assert identifiers.content_mac(KEYS, "x") != identifiers.content_mac(OTHER_KEYS, "x")
+    assert digest_of(one) == rules.content_digest(rules.content_of(same))
+    assert digest_of(one) != rules.content_digest(rules.content_of(other))
+    assert rules.content_mac(KEYS, "x") != rules.content_mac(OTHER_KEYS, "x")
 
 
 class _LaterContact(Contact):
@@ -94,7 +94,7 @@ def test_a_new_optional_field_does_not_change_the_digest_of_a_report_without_it(
 def test_the_digest_tells_no_from_not_answered() -> None:
     one = Submission(role=Role.VICTIM, harm_types=(HarmType.OTHER,))
     said = one.model_copy(update={"threatened": False})
-    assert digest_of(one) != identifiers.content_digest(identifiers.content_of(said))
+    assert digest_of(one) != rules.content_digest(rules.content_of(said))
 
 
 def test_a_proof_says_what_was_signed_and_nothing_else() -> None:
