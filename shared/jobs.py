@@ -28,7 +28,7 @@ from shared.clock import Clock
 from shared.errors import FatalError, IeumError, TransientError
 from shared.health import Health
 from shared.metrics import REGISTRY
-from shared.process import told_of
+from shared.process import error_fields
 
 _log = log.get(__name__)
 
@@ -169,7 +169,7 @@ class Jobs:
         FAILING.labels(name).set(failures)
         if failures & (failures - 1) == 0:  # the 1st, 2nd, 4th, 8th, ...: the metric has every one
             level = logging.WARNING if isinstance(error, TransientError) else logging.ERROR
-            _log.log(level, "job.failed", job=name, failures=failures, **told_of(error))
+            _log.log(level, "job.failed", job=name, failures=failures, **error_fields(error))
 
     def _recovered(self, name: str) -> None:
         if (failures := self._failures.pop(name, 0)) > 0:
@@ -228,7 +228,7 @@ class Skipped:
         """Leave a document out because of an error."""
         self.references.append(reference)
         SKIPPED.labels(self._job).inc()
-        told = told_of(error)
+        told = error_fields(error)
         if self._logged.get(reference) == told:
             return
         if len(self._logged) >= MOST_LOGGED:

@@ -135,13 +135,13 @@ def die(event: str, error: BaseException | None = None, **fields: object) -> NoR
     Of errors that are not ours only type and place are logged: their text may repeat what a person wrote.
     """
     if error is not None:
-        fields |= told_of(error)
+        fields |= error_fields(error)
     with contextlib.suppress(Exception):
         _log.critical(event, **fields)
     leave(EXIT_FATAL)
 
 
-def told_of(error: BaseException) -> dict[str, object]:
+def error_fields(error: BaseException) -> dict[str, object]:
     """Return what may be logged of an error: type, place, and only our own errors' text. Of a group, its first."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]

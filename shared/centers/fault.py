@@ -27,7 +27,7 @@ class Fault(str):
         fault.message, fault.values, fault.where = message, values, where
         return fault
 
-    def told(self, translate: Callable[[str], str]) -> str:
+    def translated(self, translate: Callable[[str], str]) -> str:
         """The same in another language."""
         return self.where + translate(self.message) % self.values
 

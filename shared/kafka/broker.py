@@ -243,4 +243,4 @@ async def _stop(broker: KafkaBroker, seconds: float) -> None:
     try:
         await bounded(broker.stop(), 2 * seconds, "leaving the group")
     except Exception as error:
-        _log.warning("kafka.stop_failed", **process.told_of(error))
+        _log.warning("kafka.stop_failed", **process.error_fields(error))

@@ -72,7 +72,7 @@ def is_whole(headers: Sequence[tuple[str, bytes | None]]) -> bool:
     return not any(name.startswith(PREFIX) and name.endswith(LEFT_OUT) for name, _ in headers)
 
 
-def told_of(headers: Sequence[tuple[str, bytes | None]]) -> dict[str, str]:
+def origin_headers(headers: Sequence[tuple[str, bytes | None]]) -> dict[str, str]:
     """Read a dead letter's headers about its origin: ``reason``, ``topic``, ``partition``, ``offset`` and so on."""
     added = ((name, value or b"") for name, value in headers if name.startswith(PREFIX))
     return {name.removeprefix(PREFIX): value.decode("utf-8", "replace") for name, value in added}
@@ -80,7 +80,7 @@ def told_of(headers: Sequence[tuple[str, bytes | None]]) -> dict[str, str]:
 
 def names_origin_in(headers: Sequence[tuple[str, bytes | None]], topic: str, partition: int) -> bool:
     """Return whether a dead letter names this very partition as its origin."""
-    told = told_of(headers)
+    told = origin_headers(headers)
     return (told.get("topic"), told.get("partition")) == (topic, str(partition))
 
 

@@ -22,7 +22,7 @@ from aiokafka.errors import (
 from shared import log
 from shared.errors import PermanentError, TransientError
 from shared.kafka.connection import bounded, client_options, dead_topic_name, group_name, topic_name
-from shared.kafka.dead_letters import is_whole, names_origin_in, told_of
+from shared.kafka.dead_letters import is_whole, names_origin_in, origin_headers
 from shared.kafka.patches import partitions_of
 from shared.kafka.redrive import GROUP as REDRIVE
 from shared.settings import KafkaSettings
@@ -198,7 +198,7 @@ class ClusterInspector:
 
 def _letter(topic: Topic, record: Any, gone: Mapping[int, int]) -> DeadLetterSummary:  # noqa: ANN401  # aiokafka ships no types
     headers = {name: (value or b"").decode("utf-8", "replace") for name, value in record.headers}
-    ours = told_of(record.headers)
+    ours = origin_headers(record.headers)
     key = (record.key or b"").decode("utf-8", "replace")
     origin = ours.get("topic", "")
     numbers = [_matched(_NUMBER, ours.get(name, "")) for name in ("partition", "offset")]

@@ -21,7 +21,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from shared import settings as configuration
 from shared.errors import FatalError, IeumError
 from shared.kafka.connection import bounded, client_options, dead_topic_name, group_name, topic_name
-from shared.kafka.dead_letters import from_dead_letter, is_whole, names_origin_in, told_of
+from shared.kafka.dead_letters import from_dead_letter, is_whole, names_origin_in, origin_headers
 from shared.kafka.patches import partitions_of, read_any_batch
 from shared.kafka.publisher import Message, Publisher
 from shared.kafka.reader import PartitionReader
@@ -123,7 +123,7 @@ async def _wrong(letter: ConsumerRecord[bytes, bytes], topic: Topic, originals: 
     """Return why a dead letter differs from the record at its origin, whatever its headers say; None if it does not."""
     if not is_whole(letter.headers):
         return "it is not whole, the original is"
-    found_at = told_of(letter.headers).get("offset", "")
+    found_at = origin_headers(letter.headers).get("offset", "")
     if not names_origin_in(letter.headers, topic.name, letter.partition) or not _OFFSET.fullmatch(found_at):
         return f"its origin is no record of {topic.name}/{letter.partition}"
     offset = int(found_at)
@@ -146,7 +146,7 @@ def _content(key: bytes | None, value: bytes | None, headers: Sequence[tuple[str
 
 def describe(record: ConsumerRecord[bytes, bytes]) -> str:
     """One line about a dead letter, without its value; a key that may be anything is left out too."""
-    said = told_of(record.headers)
+    said = origin_headers(record.headers)
     size = len(record.value or b"")
     about = f"  about {record.key.decode()}" if _REPORT_ID.fullmatch(record.key or b"") else ""
     origin = f"{said.get('topic', '?')}/{said.get('partition', '?')}/{said.get('offset', '?')}"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from shared.errors import IeumError
 from shared.events.base import Event
-from shared.kafka.dead_letters import told_of
+from shared.kafka.dead_letters import origin_headers
 from shared.kafka.decoding import RawRecord, decode_record
 from shared.topics import CENTERS, REPORTS, ROUTINGS, Topic
 
@@ -69,7 +69,7 @@ class Cut:
 
     def keeps_letter(self, partition: int, headers: Sequence[tuple[str, bytes | None]]) -> bool:
         """Return whether the record that a dead letter was made of was kept."""
-        told = told_of(headers)
+        told = origin_headers(headers)
         end = self.ends.get((told.get("topic", ""), partition))
         offset = told.get("offset", "")
         return end is None or not offset.isdecimal() or int(offset) < end

@@ -267,7 +267,7 @@ async def _run(*, accept: bool, back: bool, name: str | None) -> int:
         if name is not None:
             return await _as_of(rebuild, database, name)
         rebuilt = await rebuild.run(accept=accept)
-    for line in told(rebuilt):
+    for line in result_lines(rebuilt):
         _say(line)
     return 0 if rebuilt.swapped else 1
 
@@ -294,7 +294,7 @@ async def _as_of(rebuild: Rebuild, database: Database, name: str) -> int:
     return 0
 
 
-def told(rebuilt: Rebuilt) -> list[str]:
+def result_lines(rebuilt: Rebuilt) -> list[str]:
     """Format the result for the operator."""
     rate = rebuilt.events / rebuilt.seconds if rebuilt.seconds else 0
     took = f"{rebuilt.seconds:.1f} s ({rate:,.0f} a second, {peak_mb():.0f} MB at most)"

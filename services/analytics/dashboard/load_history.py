@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except IeumError as error:
         sys.stderr.write(f"nothing was loaded: {error}\n")
         return FAILED
-    sys.stdout.writelines(f"{line}\n" for line in told(rows, replaced))
+    sys.stdout.writelines(f"{line}\n" for line in result_lines(rows, replaced))
     return 0
 
 
@@ -63,7 +63,7 @@ async def _load(rows: Sequence[PublishedFigure]) -> int:
     return await replace_history(database, rows)
 
 
-def told(rows: Sequence[PublishedFigure], replaced: int) -> list[str]:
+def result_lines(rows: Sequence[PublishedFigure], replaced: int) -> list[str]:
     """Format the result for the operator."""
     by_status = Counter(row.status for row in rows)
     years = sorted({row.year for row in rows if row.year is not None})

@@ -65,7 +65,7 @@ from shared.audit.store import AuditLog
 from shared.clock import SEOUL, Clock
 from shared.errors import IeumError, PermanentError, TransientError
 from shared.events.vocabulary import EndReason
-from shared.process import told_of
+from shared.process import error_fields
 from shared.store_clock import StoreClock
 
 _log = log.get(__name__)
@@ -293,7 +293,7 @@ class ReleaseService:
             raise
         except Exception as error:
             # Of others' errors only type and place are told: their text may repeat a count.
-            _log.critical("analytics.release_failed", period=period, **told_of(error))
+            _log.critical("analytics.release_failed", period=period, **error_fields(error))
             return _Made(Release(period, self._as_of(), WITHHELD), Proof("failed"), ())
 
     async def _make(self, period: str) -> _Made:

@@ -48,7 +48,7 @@ class CallbackStatus(NamedTuple):
     """Nothing will be told after this."""
 
 
-def told(document: Document, now: datetime) -> CallbackStatus | None:
+def callback_status(document: Document, now: datetime) -> CallbackStatus | None:
     """What whoever sent a report may know of it without its receipt; None where that is nothing.
 
     Never more than the receipt shows: where the status needs the word, which the front end has not, nothing; of a

@@ -152,7 +152,7 @@ class CallbackService:
     async def _compare(self, document: Document, kept: CallbackSubscription, client: Client | None) -> None:
         report_id, reached = kept.report_id, _is_reached(client)
         now = whole_milliseconds(self._clock.now())
-        told = rules.told(document, now)
+        told = rules.callback_status(document, now)
         if told is None:
             if kept.pending:  # noticed before the word counted, and past it if it were sent now
                 await self.callbacks.hush(kept)

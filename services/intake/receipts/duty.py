@@ -22,7 +22,7 @@ Shifts = tuple[DutyChange, ...]
 """Of one centre, oldest first."""
 
 
-def told(known: Shifts, event: CenterChanged) -> Shifts:
+def shifts_after(known: Shifts, event: CenterChanged) -> Shifts:
     """Apply an event; of each version the first record counts. Shifts long past are forgotten."""
     if known and event.center_version <= known[-1].version:
         return known

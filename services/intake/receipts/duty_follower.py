@@ -39,7 +39,7 @@ class DutyFollower:
         """Take in one record."""
         event = received.event
         if isinstance(event, CenterChanged):
-            self._shifts[event.center_id] = duty.told(self._shifts.get(event.center_id, ()), event)
+            self._shifts[event.center_id] = duty.shifts_after(self._shifts.get(event.center_id, ()), event)
 
     def first_on_duty(self, center_id: str, moment: datetime) -> datetime | None:
         """See ``policy.promise.FirstOnDuty``."""

@@ -37,7 +37,7 @@ class StatusAnswerBuilder:
 
     def __call__(self, document: Document) -> StatusAnswer:
         """Return the status as the report's present holder may see it."""
-        return told(document, self._clock.now(), self._first_on_duty)
+        return status_answer(document, self._clock.now(), self._first_on_duty)
 
 
 class StatusService:
@@ -58,7 +58,7 @@ class StatusService:
         return self._authenticator.device_proof(caller, receipt)
 
 
-def told(document: Document, now: datetime, first_on_duty: FirstOnDuty) -> StatusAnswer:
+def status_answer(document: Document, now: datetime, first_on_duty: FirstOnDuty) -> StatusAnswer:
     """Return the status as the holder of the report's receipt may see it."""
     if "handed_over_at" in document:
         handed = document["handed_over_at"]

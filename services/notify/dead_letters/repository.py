@@ -14,7 +14,7 @@ SHOWN: Final = 100
 """Records that are read at once; of more it says how many at least."""
 _MAIL: Final = "mail"
 """Of the document that says when the next mail may go; ids of records have slashes."""
-_UNTOLD: Final = {"open": True, "told_at": None}
+_WITHOUT_MAIL: Final = {"open": True, "told_at": None}
 """A missing field matches None."""
 
 
@@ -56,10 +56,10 @@ class DeadLetterStore:
         with store_errors():
             return int(await self.collection.count_documents({"open": True}))
 
-    async def untold(self) -> str | None:
+    async def oldest_without_mail(self) -> str | None:
         """Name the oldest record the central desk has had no mail about, and the newest letter about it."""
         with store_errors():
-            found = await self.collection.find(_UNTOLD, {"letter": 1}).sort("seen_at", 1).limit(1).to_list(1)
+            found = await self.collection.find(_WITHOUT_MAIL, {"letter": 1}).sort("seen_at", 1).limit(1).to_list(1)
         return next((f"{one['_id']} {one.get('letter')}" for one in found), None)
 
     async def take_turn(self, now: datetime, every: timedelta) -> bool:
@@ -85,10 +85,10 @@ class DeadLetterStore:
     async def begin_mail(self, mail: str) -> tuple[int, list[str]]:
         """Note which records a mail tells of, all that central has had none about; how many, and of which topics."""
         with store_errors():
-            begun = await self.collection.update_many(_UNTOLD, {"$set": {"mail": mail}})
+            begun = await self.collection.update_many(_WITHOUT_MAIL, {"$set": {"mail": mail}})
             return begun.matched_count, sorted(await self.collection.distinct("topic", {"mail": mail}))
 
-    async def told(self, mail: str, now: datetime) -> None:
+    async def end_mail(self, mail: str, now: datetime) -> None:
         """The mail was taken. A record that was read of meanwhile, and died again, is not told by it."""
         with store_errors():
             await self.collection.update_many({"mail": mail}, {"$set": {"told_at": now}, "$unset": {"mail": ""}})

@@ -32,7 +32,7 @@ from shared.kafka.connection import (
     group_name,
     poll_ms,
 )
-from shared.kafka.dead_letters import names_origin_in, told_of
+from shared.kafka.dead_letters import names_origin_in, origin_headers
 from shared.kafka.liveness import ended_task
 from shared.settings import KafkaSettings
 from shared.topics import CASES, REPORTS, ROUTINGS
@@ -134,7 +134,7 @@ class DeadLetterWatch:
         """
         metrics.DEAD_UNREAD.set(await self._store.open_count())
         until = self._clock.monotonic() + MAIL_EVERY.total_seconds()
-        oldest = await self._store.untold()
+        oldest = await self._store.oldest_without_mail()
         if oldest is None or not await self._store.take_turn(self._clock.now(), MAIL_EVERY):
             return
         begun = uuid.uuid4().hex
@@ -150,7 +150,7 @@ class DeadLetterWatch:
             now=self._clock.now(),
         )
         if count and await self._channel.send_one(mail, until) is None:
-            await self._store.told(begun, self._clock.now())
+            await self._store.end_mail(begun, self._clock.now())
         else:
             await self._store.give_back_turn(self._clock.now())
         self._broadcaster.notice()
@@ -163,7 +163,7 @@ def dead_letter_of(
 
     A letter that names an origin elsewhere than where such letters are written stands for itself.
     """
-    said = {name: _plain(value) for name, value in told_of(headers).items()}
+    said = {name: _plain(value) for name, value in origin_headers(headers).items()}
     origin = f"{topic}/{partition}/{said.get('offset', '')}"
     if not names_origin_in(headers, topic, partition):
         origin = f"{topic}.dead/{partition}/{offset}"

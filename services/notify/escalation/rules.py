@@ -658,7 +658,7 @@ class _Story:
         }
 
 
-def told(case: Case, made: OfferNotice, result: AttemptResult, rules: Rules, now: datetime) -> Case:
+def record_notice(case: Case, made: OfferNotice, result: AttemptResult, rules: Rules, now: datetime) -> Case:
     """The case after an alert about its offer. The same again, or one about an offer that is over by now, is no news.
 
     No event: the offer itself is on the bus, and alerts there are the owner's.

@@ -29,7 +29,7 @@ from services.notify.escalation.delivery import (
     goes_alone,
 )
 from services.notify.escalation.repository import RecentAlertStore
-from services.notify.escalation.rules import AttemptResult, Plan, RecentAlerts, record, told
+from services.notify.escalation.rules import AttemptResult, Plan, RecentAlerts, record, record_notice
 from services.notify.settings import NotifySettings
 from services.notify.team.models import CenterDuty
 from services.notify.team.repository import CenterStore, nominal
@@ -607,7 +607,7 @@ class EscalationWorker:
             after, told_of = record(case, item.plan, item.results, self._rules, now, item.left)
             events += told_of
         if item.notice is not None and item.noticed is not None:
-            after = told(after, item.notice, item.noticed, self._rules, now)
+            after = record_notice(after, item.notice, item.noticed, self._rules, now)
         over = expire(after, now) if after.offer is not None else None
         if over is not None and over.event is not None:
             after = over.case

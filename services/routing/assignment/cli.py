@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except IeumError as error:
         sys.stderr.write(f"{error}\n")
         return CANNOT_BEGIN
-    sys.stdout.writelines(f"{line}\n" for line in told(span, found))
+    sys.stdout.writelines(f"{line}\n" for line in result_lines(span, found))
     return int(found.differences > 0)
 
 
@@ -144,7 +144,7 @@ def _is_day(text: str) -> bool:
     return True
 
 
-def told(span: Span, found: Replay) -> Iterator[str]:
+def result_lines(span: Span, found: Replay) -> Iterator[str]:
     """Describe the result of a replay, line by line."""
     yield f"decisions from {_edge(span.since, 'the beginning')} until {_edge(span.until, 'the end')}: {_sum(found)}"
     for version, number in sorted(found.by_rule.items()):

@@ -68,7 +68,7 @@ class Painter:
             captions={code.value: translate(word) for code, word in words.ORDERS.items()},
             sort=order.value,
             totals=totals(rows),
-            refused=[fault.told(translate) for fault in refused],
+            refused=[fault.translated(translate) for fault in refused],
             taken_at=live_loads.taken_at,
             oldest=live_loads.oldest,
             silent=live_loads.silent,

@@ -50,7 +50,7 @@ def page_router(
             words=words,
             live=principal.may(Action.CENTERS_LIVE, CENTRAL),
             finds=principal.may(Action.DECISIONS_READ),
-            refused=[fault.told(translate) for fault in refused()],
+            refused=[fault.translated(translate) for fault in refused()],
         )
 
     @router.get("/decisions", dependencies=[Depends(authorize(Action.DECISIONS_READ))])

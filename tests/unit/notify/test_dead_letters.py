@@ -46,7 +46,7 @@ async def test_a_watch_whose_client_reads_no_more_begins_anew(monkeypatch: pytes
 async def test_how_many_nobody_has_looked_at_is_in_the_gauge_by_which_somebody_is_called() -> None:
     no: Any = None
     store = create_autospec(DeadLetterStore, instance=True)
-    store.untold.return_value = None
+    store.oldest_without_mail.return_value = None
     watch = DeadLetterWatch(KafkaSettings(), no, store, no, no, SystemClock())
     for unread in (3, 0):
         store.open_count.return_value = unread

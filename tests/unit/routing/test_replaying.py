@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.routing.assignment.cli import main, span_of, told
+from services.routing.assignment.cli import main, result_lines, span_of
 from services.routing.assignment.replay import MOST_DIFFERENCES, Decided, Replay, Span
 from services.routing.assignment.rules import RULE_VERSION
 from services.routing.state.partition import PartitionState
@@ -53,7 +53,7 @@ def tampered(event: Decided, **fields: Any) -> Decided:
 
 
 def lines(found: Replay) -> list[str]:
-    return list(told(Span(), found))
+    return list(result_lines(Span(), found))
 
 
 def test_what_was_decided_is_decided_again() -> None:

@@ -174,8 +174,8 @@ def test_a_fault_refuses_the_whole_folder_and_is_named(tmp_path: Path, file: str
     sets = from_folder(write(tmp_path, "2027-01-01", **changes))
     assert any(said in fault for fault in sets.faults), sets.faults
     for fault in sets.faults:
-        assert fault.told(str) == fault
-        korean = fault.told(KOREAN.gettext)
+        assert fault.translated(str) == fault
+        korean = fault.translated(KOREAN.gettext)
         assert korean != fault, "each has its Korean"
         assert all(str(fault.values[hole]) in korean for hole in placeholders(fault.message)), "and says which"
     assert sets.current is TABLES

@@ -6,7 +6,7 @@ import pytest
 
 import services.analytics
 from services.analytics.dashboard.history import COLUMNS, BadRowsError, Point, national, read, series
-from services.analytics.dashboard.load_history import main, told
+from services.analytics.dashboard.load_history import main, result_lines
 
 FILE = Path(services.analytics.__file__).parent / "data" / "published-figures.csv"
 GOOD = "2020,national,victims,total,피해자,victims,4973,persons,,confirmed,https://x,"
@@ -39,7 +39,7 @@ def test_the_figures_of_the_project_are_taken_whole() -> None:
         (2026, "unknown", ()),
     ]
     assert points[0].sources[1] == "https://m.view.nate.com/tech/view/266878"
-    lines = told(rows, 0)
+    lines = result_lines(rows, 0)
     assert "202 figures from 2018 to 2026" in lines
     assert sum(": conflict: " in line for line in lines) == 8
     assert sum(": not found: " in line for line in lines) == 3

@@ -31,7 +31,7 @@ def document(role: Role = Role.VICTIM, *, more: Mapping[str, Any] = MappingProxy
 
 
 def told(found: dict[str, Any]) -> tuple[State, bool] | None:
-    said = rules.told(found, at(60))
+    said = rules.callback_status(found, at(60))
     return None if said is None else (said.state, said.last)
 
 

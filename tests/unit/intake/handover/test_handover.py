@@ -10,7 +10,7 @@ from services.intake.handover import rules as handover_rules
 from services.intake.handover.rules import OPEN_FOR, REPEATED_FOR, HandoverCode
 from services.intake.handover.service import HandoverService
 from services.intake.receipts.models import ReceiptQuestion
-from services.intake.receipts.status import told
+from services.intake.receipts.status import status_answer
 from services.intake.receipts.views import steps_of
 from services.intake.reports import documents, receipt_numbers
 from services.intake.reports.lifecycle import NEW, Lifecycle, Special
@@ -111,16 +111,16 @@ def test_who_took_it_over_is_told_of_no_answer_to_whoever_reported_and_is_answer
         "replies": before,
         "messages": before[:1],
     }
-    assert told(document, LATER, lambda _, moment: moment).answers is None
+    assert status_answer(document, LATER, lambda _, moment: moment).answers is None
     assert documents.of_holder(document, "messages") == []
     document |= {"replies": [*before, {"number": 3, "at": LATER}, {"number": 4, "at": LATER}], "replies_read": 3}
-    answer = told(document, LATER, lambda _, moment: moment)
+    answer = status_answer(document, LATER, lambda _, moment: moment)
     assert (answer.answers, answer.answers_unread, answer.answered_at) == (2, 1, LATER)
 
 
 def test_the_former_receipt_says_the_same_whatever_comes_after() -> None:
     former = {"received_at": NOW - timedelta(days=1), "handed_over_at": NOW}
-    answer = told(former, LATER, lambda _, moment: moment)
+    answer = status_answer(former, LATER, lambda _, moment: moment)
     assert answer.model_dump(exclude_none=True) == {
         "state": State.HANDED_OVER,
         "since": NOW,

@@ -23,7 +23,7 @@ def said(version: int, hours: float, staff: int, state: CenterState = CenterStat
 def known(*events: CenterChanged) -> duty.Shifts:
     shifts: duty.Shifts = ()
     for event in events:
-        shifts = duty.told(shifts, event)
+        shifts = duty.shifts_after(shifts, event)
     return shifts
 
 

@@ -9,7 +9,7 @@ from services.intake.receipts import amendments
 from services.intake.receipts import views as receipt_views
 from services.intake.receipts import words as receipt_words
 from services.intake.receipts.models import Amendment
-from services.intake.receipts.status import told
+from services.intake.receipts.status import status_answer
 from services.intake.receipts.updates import _still_theirs
 from services.intake.reports import waiting_period
 from services.intake.reports.lifecycle import NEW, Lifecycle, Special
@@ -32,7 +32,7 @@ def answer(life: Lifecycle = NEW, now: datetime = NOW, role: Role = Role.VICTIM,
         "life": life.model_dump(),
         **more,
     }
-    return told(document, now, lambda _, moment: moment)
+    return status_answer(document, now, lambda _, moment: moment)
 
 
 def test_a_first_word_counts_a_day_after_it_was_set_and_not_before() -> None:
@@ -124,7 +124,9 @@ def test_contact_left_empty_takes_the_place_of_the_number_before() -> None:
 
 def test_an_erased_report_tells_of_no_word_and_no_contact() -> None:
     life = Lifecycle.model_validate(retention_rules.tombstone(taken_back(at_once=True), NOW).model_dump())
-    gone = told({"received_at": datetime(2026, 11, 1, tzinfo=UTC), "life": life.model_dump()}, NOW, lambda *_: None)
+    gone = status_answer(
+        {"received_at": datetime(2026, 11, 1, tzinfo=UTC), "life": life.model_dump()}, NOW, lambda *_: None
+    )
     assert (gone.word_from, gone.contact_changed_at, gone.destroy_asked_at) == (None, None, None)
 
 
