@@ -64,15 +64,15 @@ class LinkService:
         """In the index; the mark still says since when it is not."""
         self._swept_at = -SWEEP_S
 
-    async def linked(self, report_id: str, digests: Sequence[str], known: Sequence[str] = ()) -> tuple[str, ...]:
-        """The reports that share one of the digests, newest first, then those known; at most ``MOST_LINKED``."""
+    async def linked(self, report_id: str, digests: Sequence[str]) -> tuple[str, ...]:
+        """The reports that share one of the digests, newest first; at most ``MOST_LINKED``."""
         if not digests:
-            return tuple(known)
+            return ()
         others = [other for other in self._reports_in_flight(digests) if other != report_id]
         self._remember_in_flight(report_id, digests)
         if len(others) < link_rules.MOST_LINKED:
             others += await self._lookup(report_id, digests)
-        return link_rules.newest((other for other in others if other != report_id), known)
+        return link_rules.newest(other for other in others if other != report_id)
 
     async def has_others(self, report_id: str, digests: Sequence[str]) -> bool:
         """Return whether another report shares one of the digests. Stores nothing."""
