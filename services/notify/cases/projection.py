@@ -15,6 +15,7 @@ from services.notify.cases.models import (
     in_order,
     noted,
     offer_died,
+    scheduled,
 )
 from services.notify.escalation import rules as policy
 from services.notify.escalation.rules import Rules
@@ -23,7 +24,7 @@ from shared.events.cases import CaseReopened, CaseTransferAccepted
 from shared.events.envelope import event_id
 from shared.events.reports import ReportFacts
 from shared.events.routings import ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
-from shared.events.vocabulary import CauseKind, EndReason, UpdateKind
+from shared.events.vocabulary import CauseKind, EndReason, TransferVoid, UpdateKind
 from shared.severity import urgency_of
 
 RoutingEvent = ReportRouted | ReportRerouted | ReportUpdated | ReportEnded
@@ -192,6 +193,9 @@ def _updated(case: Case, event: ReportUpdated, rules: Rules, now: datetime) -> C
         return _answered(case.model_copy(update=told), event, now)
     entry = TimelineEntry(at=event.decided_at, kind=_UPDATES[event.kind], center_id=case.center_id)
     case = noted(case.model_copy(update=told), entry)
+    if case.offer is not None and case.offer.to_center_id in facts.declined_centers:
+        # As long as it stood, that centre could read the case: whoever harmed them may work there.
+        case = scheduled(offer_died(case, now, TransferVoid.DECLINED))
     if event.kind in _BACK:
         return policy.begin(_answered(case, event, now).model_copy(update=_OPENED), rules, now)
     if case.ended is EndReason.WITHDRAWN:

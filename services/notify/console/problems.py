@@ -91,7 +91,7 @@ _OVER: Final[Mapping[OfferEnd, str]] = {
     OfferEnd.DECLINED: n("%(other)s declined this offer at %(at)s."),
     OfferEnd.RECALLED: n("%(center)s recalled this offer at %(at)s."),
     OfferEnd.EXPIRED: n("Nobody answered this offer in time; it ended at %(at)s."),
-    OfferEnd.DIED: n("This offer ended at %(at)s: the case moved or ended."),
+    OfferEnd.DIED: n("This offer ended at %(at)s. The case is no longer offered."),
 }
 
 

@@ -1,8 +1,9 @@
 """Another centre is told of a case only with the person's agreement; what it is told when it answers once more."""
 
 from services.notify.cases import rules as decisions
-from services.notify.cases.models import Case, TransferReason
+from services.notify.cases.models import Case, EntryKind, TransferReason
 from services.notify.cases.rules import Accepted, Actor, Rejected
+from services.notify.console.dependencies import concerned
 from services.notify.console.problems import refused
 from services.notify.escalation.rules import Rules
 from shared.events.cases import CaseTransferAccepted, CaseTransferOffered
@@ -35,6 +36,22 @@ def test_what_was_agreed_in_the_report_or_said_when_asked_is_enough() -> None:
         answer = offered(case, agreed=agreed)
         assert isinstance(answer, Accepted)
         assert isinstance(answer.event, CaseTransferOffered)
+
+
+def test_an_offer_ends_with_the_addition_that_declines_its_centre() -> None:
+    made = offered(case_of(other_centers=True), agreed=False)
+    assert isinstance(made, Accepted)
+    assert made.case.offer is not None
+    addition = event("report.updated", version=2, ownership=1, center="busan", kind="amended")
+    for declined, ends in ((("ulsan",), False), (("ulsan", "jeju"), True)):
+        facts = addition.facts.model_copy(update={"declined_centers": declined})  # type: ignore[union-attr]  # as above
+        after = folded([addition.model_copy(update={"facts": facts})], made.case)
+        assert (after.offer is None) is ends
+        assert concerned(after, "jeju") == ("busan" if ends else "jeju"), "read as its own while it is offered"
+        died = [entry.reason for entry in after.entries if entry.kind is EntryKind.OFFER_DIED]
+        assert died == (["declined"] if ends else [])
+        again = decisions.accept(after, Actor("lee", "jeju"), made.case.offer.offer_id, RECEIVER, NOW)
+        assert (again is Rejected.OFFER_OVER) is ends
 
 
 def test_a_centre_that_accepted_is_told_yes_again_only_as_long_as_the_case_moves_there_or_is_there() -> None:
