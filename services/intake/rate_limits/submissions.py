@@ -61,17 +61,17 @@ class SubmissionRateLimiter:
     def ask(self, network: str, challenge: str, answer: str) -> SubmissionPermit:
         """Return whether a report from there may be submitted now; if so, count it before anything is awaited.
 
-        Counted only once it was stored, as many as come in one moment would all pass. See ``give_back``.
+        Counted only once it was stored, as many as come in one moment would all pass. See ``give_back``. What comes
+        beyond a limit is not counted towards it: whoever sends very many would hold up and demote others for days.
         """
-        suspicion = (Suspicion.BURST,) if self._many.wait(network) else ()
-        how = "free" if not self._free.wait(network) else self._how(network, challenge, answer)
+        how = "free" if self._free.try_acquire(network) else self._how(network, challenge, answer)
         FORM_SUBMISSIONS.labels(how or "challenged").inc()
         if how is None:
             now_s = int(self._clock.now().timestamp())
             return SubmissionPermit(
-                proof_of_work.challenge(self._keys, network, now_s, secrets.token_hex(_NONCE_BYTES)), suspicion
+                proof_of_work.challenge(self._keys, network, now_s, secrets.token_hex(_NONCE_BYTES))
             )
-        self._draw(network, 1.0)
+        suspicion = () if self._many.try_acquire(network) else (Suspicion.BURST,)
         spent = "" if how == "free" else challenge
         if spent:
             self._used[spent] = None
@@ -84,28 +84,23 @@ class SubmissionRateLimiter:
 
         Only a challenge that this very report used up opens once more: another had been used up before it.
         """
-        self._draw(network, -1.0)
+        if not permit.spent:
+            self._free.consume(network, -1.0)
+        if not permit.suspicion:
+            self._many.consume(network, -1.0)
         self._used.pop(permit.spent, None)
 
     def of_text(self, text: str) -> tuple[Suspicion, ...]:
-        """Return whether the same long text came too often, and count it. Front ends send for many networks.
+        """Return whether the same long text came too often; if not, count it. Front ends send for many networks.
 
         ``text`` is what ``mark_of_text`` made of it. See ``give_text_back``.
         """
-        if not text:
-            return ()
-        often = self._texts.wait(text) > 0
-        self._texts.consume(text, 1.0)
-        return (Suspicion.REPEATED_TEXT,) if often else ()
+        return () if not text or self._texts.try_acquire(text) else (Suspicion.REPEATED_TEXT,)
 
     def give_text_back(self, text: str) -> None:
-        """The report with this text was not stored after all, or had been before."""
+        """The report whose text was counted was not stored after all, or had been before."""
         if text:
             self._texts.consume(text, -1.0)
-
-    def _draw(self, network: str, cost: float) -> None:
-        self._free.consume(network, cost)
-        self._many.consume(network, cost)
 
     def _how(self, network: str, challenge: str, answer: str) -> str | None:
         age = (

@@ -133,13 +133,14 @@ class SubmissionService:
         demand_sound(submission, now)
         text = mark_of_text(submission)
         # Counted before anything is awaited, or as many as come in one moment would all be the first.
-        origin = origin._replace(suspicion=(*origin.suspicion, *self._rate_limiter.of_text(text)))
+        repeated = self._rate_limiter.of_text(text)
+        origin = origin._replace(suspicion=(*origin.suspicion, *repeated))
         new = False
         try:
             result = await self._submit(submission, origin, now)
             new = not result.repeated
         finally:
-            if not new:
+            if not new and not repeated:
                 self._rate_limiter.give_text_back(text)
         return result
 

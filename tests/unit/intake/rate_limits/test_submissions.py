@@ -78,7 +78,7 @@ def test_what_was_not_lodged_or_lodged_before_is_given_back_with_its_work(door: 
     door.give_back(HERE, passed)
     assert door.ask(HERE, given, answer).challenge is None
     for _ in range(5):
-        door.give_back(ELSEWHERE, SubmissionPermit())
+        door.give_back(ELSEWHERE, SubmissionPermit())  # no more than there may be
     assert [door.ask(ELSEWHERE, "", "").challenge is None for _ in range(3)] == [True, True, False]
 
 
@@ -88,8 +88,7 @@ def test_work_that_was_done_for_another_report_is_not_given_back(door: Submissio
     given = challenged(door)
     answer = solve(given)
     assert door.ask(HERE, given, answer).challenge is None
-    for _ in range(2):
-        door.give_back(HERE, SubmissionPermit())  # others of this network: now a report passes again without work
+    door.give_back(HERE, SubmissionPermit())  # another of this network: now a report passes again without work
     free = door.ask(HERE, given, answer)
     assert (free.challenge, free.spent) == (None, "")
     door.give_back(HERE, free)
@@ -150,6 +149,21 @@ def test_very_many_are_marked_and_still_pass(door: SubmissionRateLimiter) -> Non
     given = challenged(door)
     passed = door.ask(HERE, given, solve(given))
     assert (passed.challenge, passed.suspicion) == (None, (Suspicion.BURST,))
+
+
+def test_a_flood_marks_and_holds_up_others_for_no_longer_than_it_lasts(
+    door: SubmissionRateLimiter, clock: JumpClock
+) -> None:
+    text = mark_of_text(report(narrative="누구나 그대로 옮겨 쓸 수 있는 안내문의 문장입니다. " * 6))
+    for _ in range(200):
+        passed = door.ask(HERE, "", "")
+        if passed.challenge is not None:
+            door.ask(HERE, passed.challenge, solve(passed.challenge))
+        door.of_text(text)
+    clock.jump(seconds=3600)
+    for _ in range(2):
+        assert door.ask(HERE, "", "") == SubmissionPermit(), "as many as before, as they are and unmarked"
+    assert [door.of_text(text) for _ in range(SAME_TEXT)] == [()] * SAME_TEXT
 
 
 def report(**more: Any) -> Submission:
