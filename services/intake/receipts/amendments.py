@@ -12,7 +12,8 @@ from services.intake.submissions.facts import facts_of
 from services.intake.submissions.models import Contact, Submission
 from services.intake.submissions.urgency import triage
 from shared.events.reports import ReportFacts
-from shared.events.vocabulary import ContactChannel, Role, agreed_channels
+from shared.events.vocabulary import ContactChannel, Role, Urgency, UrgencyReason, agreed_channels
+from shared.severity import known_urgency
 
 AMENDMENTS: Final = 20
 """Additions to one report; more belong in a conversation."""
@@ -32,6 +33,7 @@ _KEPT: Final = (
     "synthetic",
 )
 """Facts that a submission has too. Places are left out: they were resolved on their day."""
+_RANK: Final = {Urgency.CRITICAL: 0, Urgency.HIGH: 1, Urgency.NORMAL: 2}
 _NOT_AMENDED: Final = {"receipt", "word"}
 
 
@@ -46,12 +48,15 @@ def is_empty(amendment: Amendment) -> bool:
     return not _said(amendment)
 
 
-def merged(facts: ReportFacts, opened: Mapping[str, Any], amendment: Amendment) -> Submission:
+def merged(facts: ReportFacts, opened: Mapping[str, Any], amendment: Amendment, *, receipt_alone: bool) -> Submission:
     """The report as if it were submitted now, with only the new texts in it.
 
-    ``opened`` are its sealed parts. Raises ``ValidationError`` where the parts do not fit each other any more.
+    ``opened`` are its sealed parts. With the receipt alone a declined centre stays declined: whoever found the paper
+    may work there. Raises ``ValidationError`` where the parts do not fit each other any more.
     """
     whole, said = facts.model_dump(mode="json", include=set(_KEPT)), _said(amendment)
+    if receipt_alone and "declined_centers" in said:
+        said["declined_centers"] = list(dict.fromkeys((*facts.declined_centers, *said["declined_centers"])))
     whole |= latest(opened, "answers") or {}
     # What whoever reported said of themselves is no part of it once the person harmed has taken it over.
     if facts.role is Role.REPRESENTATIVE and (known := latest(opened, "on_behalf")):
@@ -67,9 +72,13 @@ def merged(facts: ReportFacts, opened: Mapping[str, Any], amendment: Amendment) 
 
 
 def amended_facts(
-    before: ReportFacts, now_true: Submission, amendment: Amendment, now: datetime, day: date
+    before: ReportFacts, now_true: Submission, amendment: Amendment, now: datetime, day: date, *, receipt_alone: bool
 ) -> ReportFacts:
-    """The whole facts after an amendment. Raises ``NotAdmittedError`` for a place that does not exist."""
+    """The whole facts after an amendment. Raises ``NotAdmittedError`` for a place that does not exist.
+
+    With the receipt alone it is never less urgent than before: whoever found the paper would put off the alerts, and
+    its owner would not know. Staff see what is answered now.
+    """
     after = facts_of(now_true, triage(now_true, now), day, before.suspicion)
     kept: dict[str, object] = {"linked_reports": before.linked_reports, "sandbox": before.sandbox}
     if amendment.consents is None:
@@ -78,6 +87,10 @@ def amended_facts(
         kept["division"] = before.division
         if amendment.district is None:
             kept["district"] = before.district
+    if receipt_alone and _RANK[known_urgency(after.urgency)] > _RANK[known_urgency(before.urgency)]:
+        reasons = dict.fromkeys((*before.urgency_reasons, *after.urgency_reasons))
+        kept["urgency"] = before.urgency
+        kept["urgency_reasons"] = tuple(one for one in reasons if one is not UrgencyReason.NONE_OF_THESE)
     return after.model_copy(update=kept)
 
 

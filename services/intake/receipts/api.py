@@ -98,7 +98,11 @@ def router(
     async def amend_report(
         asked: Annotated[AmendmentAsked, body_of(AmendmentAsked, "amend")], caller: ApiCaller, key: Key
     ) -> Taken:
-        """Texts are added, answers are replaced, urgency is judged anew. Fields left out stay. Up to 20 times."""
+        """Texts are added, answers are replaced, urgency is judged anew. Fields left out stay. Up to 20 times.
+
+        Without a word that was set with the report it becomes no less urgent, and a declined centre stays declined:
+        somebody else may have found the receipt.
+        """
         return await receipt_service.amend(asked, caller, key)
 
     @routes.post(

@@ -297,9 +297,10 @@ class ReceiptService:
             raise RefusedError("not_with_this_receipt")
         key = documents.key_of(document, self._keyring)
         now, version = taken.at, document["intake_version"] + 1
+        alone = not waiting_period.may_act_at_once(document)
         try:
-            whole = amendments.merged(before, documents.opened(document, self._keyring), asked)
-            facts = amendments.amended_facts(before, whole, asked, now, seoul_date(now))
+            whole = amendments.merged(before, documents.opened(document, self._keyring), asked, receipt_alone=alone)
+            facts = amendments.amended_facts(before, whole, asked, now, seoul_date(now), receipt_alone=alone)
         except ValidationError as error:
             raise problems.from_errors(error) from None
         except NotAdmittedError as error:
@@ -314,7 +315,6 @@ class ReceiptService:
             fields |= documents.to_be_found(
                 link_rules.merged(document.get(documents.DIGESTS) or (), found.digests), now
             )
-        alone = not waiting_period.may_act_at_once(document)
         made = {"number": taken.number, "at": now, "version": version, "receipt_alone": alone}
         if amendments.changes_contact(asked):
             made["contact"] = True

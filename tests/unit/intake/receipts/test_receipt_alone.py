@@ -3,7 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
+from pydantic import ValidationError
 
 from services.intake.receipts import amendments
 from services.intake.receipts import views as receipt_views
@@ -17,7 +19,12 @@ from services.intake.reports.models import LimitedBecause, StatusAnswer
 from services.intake.reports.waiting_period import WAIT
 from services.intake.retention import rules as retention_rules
 from services.intake.retention.rules import RefusedError
-from shared.events.vocabulary import Role
+from services.intake.submissions.facts import facts_of
+from services.intake.submissions.models import Submission
+from services.intake.submissions.urgency import triage
+from shared.centers import CENTER_IDS
+from shared.events.reports import ReportFacts
+from shared.events.vocabulary import Role, Urgency
 from tests.unit.intake.retention.test_erasure import NOW, facts, taken_back
 
 JUST_BEFORE = NOW + WAIT - timedelta(milliseconds=1)
@@ -156,3 +163,43 @@ def test_a_word_that_came_with_the_report_guards_the_status_from_the_start_where
     assert waiting_period.needed_for_status(guarded, NOW)
     assert waiting_period.may_act_at_once(guarded)
     assert not waiting_period.needed_for_status(waiting_period.submitted_with("one", for_status=False), NOW)
+
+
+@pytest.mark.parametrize(
+    ("said", "calmed", "lower"),
+    [
+        ({"harm_types": ["distribution_threat"], "age_band": "14_18"}, {"age_band": "30s"}, Urgency.HIGH),
+        ({"harm_types": ["other"], "threatened": True}, {"threatened": False}, Urgency.NORMAL),
+    ],
+)
+def test_who_found_a_receipt_makes_no_report_less_urgent(
+    said: dict[str, Any], calmed: dict[str, Any], lower: Urgency
+) -> None:
+    report = Submission.model_validate_json(orjson.dumps({"role": "victim", **said}))
+    before = facts_of(report, triage(report, NOW), NOW.date())
+    amendment = Amendment.model_validate_json(orjson.dumps(calmed))
+    opened = {"answers": {name: value for name, value in said.items() if name == "threatened"}}
+    now_true = amendments.merged(before, opened, amendment, receipt_alone=True)
+
+    def amended(*, receipt_alone: bool) -> ReportFacts:
+        return amendments.amended_facts(before, now_true, amendment, NOW, NOW.date(), receipt_alone=receipt_alone)
+
+    after = amended(receipt_alone=True)
+    assert (after.urgency, after.urgency_reasons) == (before.urgency, before.urgency_reasons)
+    assert after.age_band == calmed.get("age_band", "unknown"), "what is said now stands"
+    assert amended(receipt_alone=False).urgency is lower
+
+
+def test_who_found_a_receipt_declines_more_centres_and_allows_none_again() -> None:
+    before = facts().model_copy(update={"declined_centers": ("jeju",)})
+    for said, alone, otherwise in (
+        ((), ("jeju",), ()),
+        (("busan",), ("jeju", "busan"), ("busan",)),
+    ):
+        for receipt_alone, declined in ((True, alone), (False, otherwise)):
+            amendment = Amendment(declined_centers=said)
+            now_true = amendments.merged(before, {"answers": {}}, amendment, receipt_alone=receipt_alone)
+            assert now_true.declined_centers == declined
+    every = Amendment(declined_centers=tuple(center for center in CENTER_IDS if center != "jeju"))
+    with pytest.raises(ValidationError, match="At least one centre"):
+        amendments.merged(before, {"answers": {}}, every, receipt_alone=True)

@@ -39,8 +39,10 @@ def test_only_what_was_agreed_to_is_agreed(consents: Consents | None, agreed: bo
 )
 def test_an_amendment_changes_it_only_by_saying_so(before: Consents | None, amendment: Amendment, agreed: bool) -> None:
     known = facts(before)
-    whole = amendments.merged(known, {"answers": {}, "contact": {}, "on_behalf": None}, amendment)
-    assert amendments.amended_facts(known, whole, amendment, NOW, NOW.date()).other_centers is agreed
+    whole = amendments.merged(known, {"answers": {}, "contact": {}, "on_behalf": None}, amendment, receipt_alone=True)
+    assert (
+        amendments.amended_facts(known, whole, amendment, NOW, NOW.date(), receipt_alone=True).other_centers is agreed
+    )
 
 
 @pytest.mark.parametrize(
@@ -55,10 +57,18 @@ def test_a_later_rule_for_contact_refuses_no_addition_to_an_earlier_report(
     taken: dict[str, object], stays: tuple[ContactChannel, ...]
 ) -> None:
     known = facts(None)
-    whole = amendments.merged(known, {"answers": {}, "contact": taken}, Amendment(threatened=True))
-    assert amendments.amended_facts(known, whole, Amendment(threatened=True), NOW, NOW.date()).contact_channels == stays
+    whole = amendments.merged(known, {"answers": {}, "contact": taken}, Amendment(threatened=True), receipt_alone=True)
+    assert (
+        amendments.amended_facts(
+            known, whole, Amendment(threatened=True), NOW, NOW.date(), receipt_alone=True
+        ).contact_channels
+        == stays
+    )
     chosen = Amendment(contact=Contact(channels=(ContactChannel.EMAIL,), email="a@example.com"))
-    assert amendments.merged(known, {"answers": {}, "contact": taken}, chosen).contact == chosen.contact
+    assert (
+        amendments.merged(known, {"answers": {}, "contact": taken}, chosen, receipt_alone=True).contact
+        == chosen.contact
+    )
 
 
 def test_who_takes_a_report_over_begins_without_what_was_agreed_for_them() -> None:
