@@ -28,9 +28,10 @@ def run(service: str, module: str, *arguments: str, settings: LocalSettings) -> 
     """Run ``python -m module`` as a process of ``service`` would run, with its secrets; returns its exit status.
 
     A principal of Kafka that is no service has no store and no secret but its own way to Kafka. The module talks to the
-    person at the terminal itself. BesideError if the store it needs is not up.
+    person at the terminal itself. BesideError if the engine it needs is not up.
     """
-    if service in SERVICES and settings.starts_store and RunFolder(settings.var / "run").read() is None:
+    needs_ours = settings.starts_store if service in SERVICES else settings.starts_kafka
+    if needs_ours and RunFolder(settings.var / "run").read() is None:
         raise BesideError("nothing runs here: start it with `make up`, then try again")
     command = [sys.executable, "-m", module, *arguments]
     env = dict(environment_of(service, settings))

@@ -95,6 +95,7 @@ def test_up_status_kill_down(settings: LocalSettings, command: Command) -> None:
     ports.check(settings.listening())
     assert command("down").stdout == "nothing runs here\n"
     assert "nothing runs here" in command("rotate-key").stderr
+    assert "nothing runs here" in command("in", "recount", "services.routing.recount").stderr, "Kafka alone is needed"
 
 
 def test_a_service_with_a_wrong_setting_keeps_up_from_starting_and_is_named(
