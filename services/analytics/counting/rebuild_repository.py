@@ -257,6 +257,6 @@ async def remembered(database: Database, name: str) -> dict[Position, int]:
         document = await database.positions.find_one({"_id": name})
         if document is None:
             names = sorted([d["_id"] async for d in database.positions.find({}, {"_id": 1})])
-            raise FatalError(f"{name} has not been counted for a release; these have: {', '.join(names) or 'none'}")
+            raise FatalError(f"{name} has not been counted for a release; there are: {', '.join(names) or 'none'}")
     split = {place.rpartition("/"): offset for place, offset in document["offsets"].items()}
     return {(topic, int(partition)): offset for (topic, _, partition), offset in split.items()}
