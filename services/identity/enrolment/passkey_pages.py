@@ -25,6 +25,7 @@ from services.identity.sessions.cookies import (
 )
 from services.identity.sessions.service import Sessions
 from services.identity.sign_in.service import SignIn
+from services.identity.sign_in.words import STATUS, WORDS
 from shared.audit.entries import where_of
 from shared.errors import TransientError
 from shared.identity.principal import Principal
@@ -163,6 +164,22 @@ def registration_router(sign_in: SignIn, sessions: Sessions, passkeys: Passkeys,
             raise Problem(403, "registration_over", gettext_noop("This took too long. Please sign in again."))
         return account, cookie
 
+    def registered_only(request: Request, changed: Account, refused: RefusedError, onwards: str) -> Response:
+        """The passkey is there, the session is not: the form would only say that the time for it is over."""
+        page = pages.render(
+            request,
+            "passkey-registered.html",
+            status=STATUS[refused.code],
+            next=onwards,
+            said=WORDS[refused.code] if refused.code == "too_many_sessions" else "",
+            wait=refused.retry_after or 0,
+        )
+        if refused.retry_after:
+            page.headers["Retry-After"] = str(refused.retry_after)
+        keep_known(page, request, changed, sign_in, pages)
+        drop_short(page, REGISTER_COOKIE, secure=pages.secure(request))
+        return page
+
     @router.get("")
     async def show(request: Request, next: str = "") -> Response:  # noqa: A002  # the parameter's name in the address
         await permitted(request)
@@ -183,17 +200,22 @@ def registration_router(sign_in: SignIn, sessions: Sessions, passkeys: Passkeys,
         account, cookie = await permitted(request)
         nobody = actor_of(request, None)
         who = Actor(account.subject, account.organisation, tuple(sorted(account.roles)), where_of(request))
+        onwards = next and onward(next, urls)
         try:
             changed = await passkeys.add(account, cookie, name, passkey, who)
+        except RefusedError as error:
+            return form(pages, request, error, name=name, next=onwards, first=True)
+        except TransientError:
+            raise unavailable() from None
+        try:
             # Known as it was before: the passkey registered here makes this browser no stranger.
             entered = await sign_in.begin(changed, Factor.PASSKEY, nobody, device_of(request), before=account)
         except RefusedError as error:
-            return form(pages, request, error, name=name, next=next and onward(next, urls), first=True)
+            return registered_only(request, changed, error, onwards)
         except TransientError:
             raise unavailable() from None
         await end_the_old(request, sessions)
-        wanted = onward(next, urls) if next else home_of(entered.issued.principal, urls)
-        answer = RedirectResponse(wanted, 303)
+        answer = RedirectResponse(onwards or home_of(entered.issued.principal, urls), 303)
         set_session(answer, entered.issued, secure=pages.secure(request))
         keep_known(answer, request, changed, sign_in, pages)
         drop_short(answer, REGISTER_COOKIE, secure=pages.secure(request))

@@ -1,6 +1,6 @@
 """Showing a second factor again before details, erasures and others' accounts, and back to where it was asked for."""
 
-from typing import Annotated
+from typing import Annotated, Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form
@@ -24,7 +24,14 @@ from shared.web.pages import Pages
 from shared.web.problems import Problem
 from shared.web.translations import gettext_noop
 
-_WRONG = gettext_noop("The code does not fit. Wait for new digits.")
+_WORDS: Final = {
+    **WORDS,
+    "wrong_sign_in": gettext_noop("The code does not fit. Wait for new digits."),
+    "passkey_needed": gettext_noop("Your role confirms with a passkey. Use it, or a recovery code."),
+}
+_WRONG_WITH_PASSKEY: Final = gettext_noop(
+    "That did not fit. Use your passkey, or a recovery code that you have not used yet."
+)
 
 Next = Annotated[str, Form(max_length=2000)]
 
@@ -42,15 +49,17 @@ def confirm_router(sign_in: SignIn, sessions: Sessions, passkeys: Passkeys, page
             raise unavailable() from None
 
     def form(request: Request, account: Account, wanted: str, error: str = "", wait: int = 0) -> Response:
+        needed = sign_in.needs_passkey(account)
         return pages.render(
             request,
             "confirm.html",
             status=STATUS[error] if error else 200,
             next=onward(wanted, urls),
             minutes=pages.settings.step_up_minutes,
-            error=_WRONG if error == "wrong_sign_in" else WORDS[error] if error else "",
+            error=_WRONG_WITH_PASSKEY if needed and error == "wrong_sign_in" else _WORDS.get(error, ""),
             wait=wait,
             passkeys=passkeys.party is not None and bool(account.passkeys),
+            passkey_needed=needed,
         )
 
     @router.get("")

@@ -155,7 +155,7 @@ class SignIn:
         if seconds := await self._taken({Source.DEVICE: key}):
             await self._refuse(who, account, "wait", seconds, AuditAction.CONFIRM)
         shown = Factor.PASSKEY if passkey else Factor.RECOVERY if is_long_code(code) else Factor.TOTP
-        if refusal(account, shown, self._roles_with_passkey) == "passkey_needed":
+        if shown is Factor.TOTP and self.needs_passkey(account):
             await self._refuse(who, account, "passkey_needed", None, AuditAction.CONFIRM)
         attempt = SignInAttempt(account.name, "", code, "", passkey=passkey, browser=session.session)
         if not await self._second(account, shown, attempt, Use.CONFIRM):
@@ -165,6 +165,10 @@ class SignIn:
             raise RefusedError("wrong_sign_in")
         await self._delays.forget(key)
         SIGN_INS.labels("confirm", "entered").inc()
+
+    def needs_passkey(self, account: Account) -> bool:
+        """Return whether six digits do not count for an account: its role uses a passkey, and it has one."""
+        return refusal(account, Factor.TOTP, self._roles_with_passkey) == "passkey_needed"
 
     async def throttle(self, network: str) -> None:
         """Count something else that strangers may try, under their network. Raises ``RefusedError`` ``wait``."""

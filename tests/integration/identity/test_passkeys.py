@@ -2,10 +2,12 @@
 
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
 
+from services.identity.accounts.rules import SESSIONS_FREE, SESSIONS_PAUSE
 from services.identity.accounts.service import Ready
 from services.identity.audit_recorder import by_command
 from shared.audit.model import AuditOutcome
@@ -93,6 +95,32 @@ async def test_who_comes_with_an_invitation_does_nothing_before_the_passkey_thei
         page = await finished(identity, http, code, await looked_at(http, code))
         assert "you are signed in" in page.text
         assert (await http.get("/desk")).status_code == 200
+
+
+async def test_who_registers_a_first_passkey_after_too_many_sign_ins_is_told_that_it_is_registered(
+    identity: Process,
+) -> None:
+    ready, device = await identity.person("jeju", "lead"), Authenticator(ORIGIN)
+    sessions, pause_s = identity.accounts.sessions, SESSIONS_PAUSE.total_seconds()
+    async with browser(identity) as http:
+        await identity.enter(http, ready)
+        for _ in range(SESSIONS_FREE):
+            await sessions.begin(ready.account)
+        made = device.make((await http.post("/session/passkey/new")).json())
+        given = {"name": "phone", "passkey": made, "next": f"{ORIGIN}/releases"}
+        told = await http.post("/session/passkey", data=given)
+        assert (told.status_code, told.headers["retry-after"]) == (429, str(int(pause_s)))
+        assert "No passkey was registered" not in told.text
+        assert "<h1>The passkey is registered</h1>" in told.text
+        assert "You can sign in again in 10 min." in told.text
+        assert f'href="/session?next={quote(ORIGIN + "/releases", safe="/")}"' in told.text
+        assert "__Host-ieum_sid" not in http.cookies
+        assert (await http.get("/session/passkey")).status_code == 403, "there is none to register any more"
+        account = await identity.accounts.store.get(ready.account.subject)
+        assert account is not None
+        assert [key.name for key in account.passkeys] == ["phone"]
+        await identity.clock.advance(pause_s)
+        assert (await identity.enter(http, ready, **await signed(http, device))).status_code == 303
 
 
 async def test_with_a_recovery_code_a_lost_passkey_is_replaced_before_anything_else(identity: Process) -> None:

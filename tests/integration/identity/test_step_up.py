@@ -94,17 +94,27 @@ async def test_who_signs_in_with_a_passkey_confirms_with_it_and_not_with_six_dig
         ready = await identity.person("jeju", "lead")
         device = await registered(identity, http, ready)
         await hours_later(identity, http)
-        assert "/session/confirm" in (await http.get("/releases")).headers["location"]
+        asked = (await http.get("/releases")).headers["location"]
+        assert "/session/confirm" in asked
+        page = (await http.get(asked)).text
+        assert "Confirm with the passkey" in page
+        assert "Six digits" not in page, "they do not count here"
         digits = await http.post("/session/confirm", data={"code": identity.code(ready)})
         assert digits.status_code == 403
+        assert "Use it, or a recovery code." in digits.text
+        assert "register another" not in digits.text, "that is done elsewhere"
         elsewhere = device.sign((await http.post("/session/passkey/options")).json())
-        assert (await http.post("/session/confirm", data={"passkey": elsewhere})).status_code == 401
+        wrong = await http.post("/session/confirm", data={"passkey": elsewhere})
+        assert (wrong.status_code, "new digits" in wrong.text) == (401, False)
         options = (await http.post("/session/confirm/options")).json()
         assert len(options["allowCredentials"]) == 1
         shown = {"passkey": device.sign(options), "next": f"{ORIGIN}/releases"}
         right = await http.post("/session/confirm", data=shown)
         assert (await http.get(right.headers["location"])).headers["location"] == f"{ORIGIN}/releases"
         assert (await http.get("/releases")).status_code == 200
+        await hours_later(identity, http)
+        recovered = await http.post("/session/confirm", data={"code": ready.recovery[0], "next": f"{ORIGIN}/releases"})
+        assert (await http.get(recovered.headers["location"])).headers["location"] == f"{ORIGIN}/releases"
     assert identity.accounts.passkeys.options(Use.CONFIRM, "x")["challenge"] != options["challenge"]
 
 
