@@ -128,7 +128,7 @@ _STEPS: Final[dict[str, tuple[int, str]]] = {
     "too_late": (409, gettext_noop("The time for undoing the withdrawal has passed.")),
     "not_understood": (
         422,
-        gettext_noop("Destroying a report at once cannot be undone. Say that this was understood, or leave 72 hours."),
+        gettext_noop("What is destroyed never comes back. Say that you understand this, or go back without doing it."),
     ),
     "not_with_this_receipt": (
         409,

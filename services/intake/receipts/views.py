@@ -79,9 +79,7 @@ LIMITED: Final = {
         "leave a message. You can also call 1366."
     ),
 }
-UNNAMED: Final = n(
-    "For everyone's safety, a centre outside the region you gave is named here only once it has been in contact."
-)
+UNNAMED: Final = n("For everyone's safety, this centre is named here only once it has been in contact.")
 _RECEIVED: Final = n("Received")
 _GIVEN: Final = n("Given to a centre")
 _MOVED: Final = n("Moved to another centre")

@@ -102,7 +102,7 @@ DONE: Final[Mapping[str, str]] = {
     "undo": n("Your report is open again."),
     "keep": n("The code no longer counts."),
     "void-word": n("The word does not count."),
-    "destroy": n("What could be destroyed at once was destroyed."),
+    "destroy": n("As you asked, your report was destroyed for ever."),
 }
 WORD_LATER: Final = n(
     "Your word is set and counts from the time shown below. Please remember it: we do not know it and cannot find it "

@@ -81,8 +81,8 @@ _SENTENCES: Final = {
     ("contact_channels", "only_here"): n(
         "“Only here” excludes every other way. Leave it out, or choose nothing beside it."
     ),
-    ("phone", "needs_phone"): n("Enter a phone number, or choose another way to reach you."),
-    ("email", "needs_email"): n("Enter an e-mail address, or choose another way to reach you."),
+    ("phone", "needs_phone"): n("Enter a phone number, or choose another way of contact."),
+    ("email", "needs_email"): n("Enter an e-mail address, or choose another way of contact."),
     ("phone", "not_a_phone_number"): n(
         "Check the phone number: digits only, and none missing. For example 010-0000-0000."
     ),

@@ -121,10 +121,11 @@ async def test_taking_back_undoing_and_the_second_question(harness: IntakeHarnes
     await press(someone, "withdraw")
     not_ticked = await press(someone, "destroy")
     assert (not_ticked.status_code, 'href="#understood"' in not_ticked.text) == (422, True)
+    assert "Say that you understand this, or go back without doing it." in not_ticked.text
     assert not await erased(someone)
     waits = await press(someone, "destroy", understood="yes")
     assert "Your report will be destroyed at the time shown below." in waits.text
-    assert "it was asked to destroy this report for ever." in (await press(someone, "", step="")).text
+    assert "somebody asked to destroy this report for ever." in (await press(someone, "", step="")).text
     assert ' action="/status/destroy' not in waits.text
     assert "destroy" not in (await press(someone, "undo")).text
 
@@ -133,6 +134,7 @@ async def test_with_a_word_set_with_the_report_it_is_destroyed_at_once(harness: 
     someone = await holder(harness, word="umbrella")
     await press(someone, "withdraw", word="umbrella")
     done = await press(someone, "destroy", understood="yes", word="umbrella")
+    assert "As you asked, your report was destroyed for ever." in done.text
     assert "The report was erased." in done.text
     assert await erased(someone)
     assert 'action="/status/undo' not in done.text
