@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from services.identity.accounts.models import AccountState, RefusedError
+from services.identity.accounts.rules import SESSIONS_FREE
 from services.identity.audit_recorder import LINES, Actor, by_command
 from services.identity.main import build
 from services.identity.oidc.pages import WRONG_CODES
@@ -20,6 +21,9 @@ from shared.settings import KafkaSettings
 from tests.integration.identity.conftest import IdentityHarness, Process
 from tests.integration.identity.openid.conftest import at_the_provider, known, person, released, through, wanted
 from tests.integration.identity.test_accounts import finished, invitation, looked_at
+
+ENGLISH = {"accept": "text/html", "accept-language": "en"}
+SIGN_IN = '<a class="button primary" href="/session">Sign in</a>'
 
 
 def changed(address: str, **query: str) -> str:
@@ -232,9 +236,9 @@ async def test_an_answer_that_this_browser_did_not_ask_for_is_refused(
         await identity.clock.advance(601)
         late = await attacker.get(back)
         assert late.json()["code"] == "wrong_state"
-        page = await attacker.get(back, headers={"accept": "text/html", "accept-language": "en"})
+        page = await attacker.get(back, headers=ENGLISH)
         assert "<h1>Please sign in.</h1>" in page.text
-        assert '<a class="button primary" href="/session">Sign in</a>' in page.text
+        assert SIGN_IN in page.text
     assert await identity.accounts.store.of(None) == []
 
 
@@ -259,6 +263,24 @@ async def test_what_the_provider_says_no_to_is_refused(identity: Process) -> Non
         state = parse_qs(urlsplit(begun.headers["location"]).query)["state"][0]
         answer = await http.get("/oidc/callback", params={"state": state, "error": "access_denied"})
         assert (answer.status_code, answer.json()["code"]) == (403, "provider_error")
+        page = await http.get("/oidc/callback", params={"state": state, "error": "access_denied"}, headers=ENGLISH)
+        assert SIGN_IN in page.text
+
+
+async def test_who_signed_in_too_often_is_led_to_the_sign_in_and_not_to_a_code_that_is_used(
+    identity: Process, provider: httpx.AsyncClient
+) -> None:
+    await known(identity, provider, "minji", "jeju-counsellors")
+    (account,) = await identity.accounts.store.of("jeju")
+    async with identity.browser() as http:
+        begun = await http.get("/oidc/start")
+        back = await at_the_provider(provider, begun.headers["location"], "minji")
+        for _ in range(SESSIONS_FREE):
+            await identity.accounts.sessions.begin(account)
+        page = await http.get(back, headers=ENGLISH)
+        assert (page.status_code, "only once in ten minutes" in page.text) == (429, True)
+        assert SIGN_IN in page.text
+        assert "Try again" not in page.text
 
 
 async def test_with_a_provider_passwords_are_for_emergencies(identity: Process) -> None:
