@@ -26,5 +26,5 @@ class Caller:
     """The operator whose page it came from; none for the public's pages, whoever is signed in there."""
     device: str = ""
     """The cookie of a browser that gave a receipt before, see ``receipts.devices``; empty where it sent none."""
-    words_given: set[str] = field(default_factory=set, compare=False)
-    """Receipts (16 digits) whose word this request gave rightly: ``ReceiptAuthenticator`` adds them."""
+    words_given: dict[str, str] = field(default_factory=dict, compare=False)
+    """Receipts (16 digits) whose word this request gave rightly, with its hash: ``ReceiptAuthenticator`` adds them."""

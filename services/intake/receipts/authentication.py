@@ -106,6 +106,7 @@ class ReceiptAuthenticator:
                 if former is not None:
                     return self._of_former(former, caller, action, guarded=guarded)
                 word = waiting_period.word_in_force(found, self._clock.now()) if found else None
+                device = self._device(caller, typed or "", word)
                 if asks_word and (spoken is not None or found is None or word is not None):
                     # Not where there is no word to guess: else whoever knows the number could keep its owner out.
                     self._may_try_word(tried, caller, device)
@@ -117,7 +118,7 @@ class ReceiptAuthenticator:
                 raise unavailable() from None
             if right is not None:
                 if typed is not None and word is not None and asks_word:
-                    caller.words_given.add(typed)
+                    caller.words_given[typed] = word
                 return right
             self.gate.was_wrong(caller, tried)
             if device.word:
@@ -205,16 +206,22 @@ class ReceiptAuthenticator:
         read = receipt_numbers.read(receipt)
         if read is None:
             return None
-        word = read in caller.words_given
-        known = self._device(caller, read)
-        if known.receipt and not word:
+        word = caller.words_given.get(read)
+        if word is None and self._device(caller, read).receipt:
             return None
         return devices.proof_for(self._device_keys, read, self._clock.now(), word=word)
 
-    def _device(self, caller: Caller, receipt: str) -> DeviceProof:
+    @staticmethod
+    def word_replaced(caller: Caller, receipt: str, stored: str) -> None:
+        """Whoever gave the word in force has just set another: their browser knows that one too."""
+        read = receipt_numbers.read(receipt)
+        if read in caller.words_given:
+            caller.words_given[read] = stored
+
+    def _device(self, caller: Caller, receipt: str, word: str | None = None) -> DeviceProof:
         if not caller.device or caller.client is not None:
             return devices.NOTHING
-        return devices.proven(self._device_keys, caller.device, receipt, self._clock.now())
+        return devices.proven(self._device_keys, caller.device, receipt, self._clock.now(), word)
 
     def _needs_word(self, found: Document, device: DeviceProof) -> bool:
         """Return whether even the status needs the passphrase. A browser that just gave it need not give it again."""

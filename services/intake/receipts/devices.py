@@ -32,29 +32,32 @@ class DeviceProof(NamedTuple):
 NOTHING: Final = DeviceProof()
 
 
-def proof_for(keys: KeyedDigests, receipt: str, now: datetime, *, word: bool) -> str:
-    """The cookie of a browser that gave a receipt (its 16 digits) rightly; ``word``: and its word."""
+def proof_for(keys: KeyedDigests, receipt: str, now: datetime, *, word: str | None) -> str:
+    """The cookie of a browser that gave a receipt (its 16 digits) rightly; ``word``: and the word with this hash."""
     ends = str(int((now + LASTS).timestamp()))
     parts = [ends, _mac(keys, "receipt", receipt, ends)]
-    return ".".join([*parts, _mac(keys, "word", receipt, ends)] if word else parts)
+    return ".".join(parts if word is None else [*parts, _mac(keys, "word", receipt, ends, word)])
 
 
-def proven(keys: KeyedDigests, cookie: str, receipt: str, now: datetime) -> DeviceProof:
-    """Return what a cookie proves of this receipt."""
+def proven(keys: KeyedDigests, cookie: str, receipt: str, now: datetime, word: str | None = None) -> DeviceProof:
+    """Return what a cookie proves of this receipt, and of the word in force, named by its hash.
+
+    Whoever gave a word that was replaced since is a stranger to the new one.
+    """
     ends, _, rest = cookie.partition(".")
-    shown, _, word = rest.partition(".")
+    shown, _, given = rest.partition(".")
     if len(cookie) > _MOST_CHARS or not (ends.isascii() and ends.isdigit()) or int(ends) <= now.timestamp():
         return NOTHING
     if not _same(shown, _mac(keys, "receipt", receipt, ends)):
         return NOTHING
-    if not _same(word, _mac(keys, "word", receipt, ends)):
+    if word is None or not _same(given, _mac(keys, "word", receipt, ends, word)):
         return DeviceProof(receipt=True)
-    return DeviceProof(receipt=True, word=word, fresh=int(ends) > (now + LASTS - FRESH).timestamp())
+    return DeviceProof(receipt=True, word=given, fresh=int(ends) > (now + LASTS - FRESH).timestamp())
 
 
 def _same(given: str, right: str) -> bool:
     return hmac.compare_digest(given.encode(), right.encode())
 
 
-def _mac(keys: KeyedDigests, what: str, receipt: str, ends: str) -> str:
-    return keys.mac("device", what, receipt, ends).hex()[:_MAC_CHARS]
+def _mac(keys: KeyedDigests, *parts: str) -> str:
+    return keys.mac("device", *parts).hex()[:_MAC_CHARS]

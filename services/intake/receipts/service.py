@@ -261,6 +261,7 @@ class ReceiptService:
             return ReportUpdate(fields=fields, detail=detail)
 
         changed = await self._updater.apply("receipts.word", document, caller, judge)
+        self._updater.authenticator.word_replaced(caller, asked.receipt, stored)
         return self._tell(changed.document)
 
     async def cancel_word(self, asked: ReceiptQuestion, caller: Caller) -> StatusAnswer:

@@ -120,8 +120,9 @@ async def test_a_device_that_gave_the_receipt_keeps_its_place_in_a_network_that_
 
 
 async def test_a_device_that_gave_the_word_is_not_kept_out_by_who_knows_the_number() -> None:
-    door = holders(await PassphraseHasher(KEYS.passphrases).hashed("one", "umbrella"))
-    proof = door.device_proof(Caller(HERE, words_given={RECEIPT}), RECEIPT) or ""
+    word = await PassphraseHasher(KEYS.passphrases).hashed("one", "umbrella")
+    door = holders(word)
+    proof = door.device_proof(Caller(HERE, words_given={RECEIPT: word}), RECEIPT) or ""
     seen = door.device_proof(Caller(HERE), RECEIPT) or ""
     for n in range(WRONG_PER_RECEIPT):
         assert await code(door, f"10.0.{n}.0/24", word="guess") == "unknown_receipt"
@@ -140,7 +141,7 @@ async def test_a_proof_is_not_made_to_last_longer_by_showing_it() -> None:
     proof = door.device_proof(Caller(HERE), RECEIPT) or ""
     assert proof
     assert door.device_proof(Caller(HERE, device=proof), RECEIPT) is None
-    stronger = door.device_proof(Caller(HERE, device=proof, words_given={RECEIPT}), RECEIPT) or ""
+    stronger = door.device_proof(Caller(HERE, device=proof, words_given={RECEIPT: "hash"}), RECEIPT) or ""
     assert stronger.count(".") == 2
     assert door.device_proof(Caller(HERE, device=stronger), RECEIPT) is None
 
@@ -157,9 +158,25 @@ async def test_a_browser_proves_a_word_only_where_one_was_set_and_given(
     door, caller = holders(hashed), Caller(HERE)
     with contextlib.suppress(Problem):
         await door.authenticate(ReceiptQuestion(receipt=RECEIPT, word=typed), caller, "receipts.read", guarded=guarded)
-    assert caller.words_given == ({RECEIPT} if proves else set())
+    assert caller.words_given == ({RECEIPT: hashed} if proves else {})
     assert (door.device_proof(caller, RECEIPT) or "").count(".") == (2 if proves else 1)
     assert (door.device_proof(caller, another(1)) or "").count(".") == 1
+
+
+async def test_whoever_replaces_the_word_stays_known_and_who_gave_the_former_one_does_not() -> None:
+    one, two = [await PassphraseHasher(KEYS.passphrases).hashed("one", word) for word in ("umbrella", "balloon")]
+    door, owner = holders(one), Caller(HERE)
+    other = door.device_proof(Caller(HERE, words_given={RECEIPT: one}), RECEIPT) or ""
+    await door.authenticate(ReceiptQuestion(receipt=RECEIPT, word="umbrella"), owner, "receipts.word")
+    door.word_replaced(owner, RECEIPT, two)
+    kept: Any = door._reports
+    kept.document |= {"word": two, "word_for_status": True}
+    mine = door.device_proof(owner, RECEIPT) or ""
+    assert await code(door, HERE, word=None, device=mine, guarded=False) == "in"
+    assert await code(door, HERE, word=None, device=other, guarded=False) == "unknown_receipt"
+    stranger = Caller(HERE)
+    door.word_replaced(stranger, RECEIPT, two)
+    assert not stranger.words_given, "nor who gave none"
 
 
 class Stopwatch:
@@ -229,8 +246,10 @@ async def test_a_status_that_needs_the_word_is_answered_like_an_unknown_receipt_
     seen = door.device_proof(Caller(HERE), RECEIPT) or ""
     assert await status(RECEIPT, device=seen) == "unknown_receipt"
     assert hasher.asked == []
-    given = door.device_proof(Caller(HERE, words_given={RECEIPT}), RECEIPT) or ""
+    given = door.device_proof(Caller(HERE, words_given={RECEIPT: "hash"}), RECEIPT) or ""
     assert await status(RECEIPT, device=given) == "in"
+    kept.document["word"] = "hash of another"
+    assert await status(RECEIPT, device=given) == "unknown_receipt", "who gave the former word"
     kept.document["word_for_status"] = False
     assert await status(RECEIPT) == "in"
 
