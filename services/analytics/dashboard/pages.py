@@ -55,13 +55,13 @@ def router(
     routes = APIRouter(include_in_schema=False)
     released = _Dashboard(source, watch, pages, history, held_back=lambda: source.held_back, late=source.late)
     shown = _Dashboard(sample, watch, pages, nothing_loaded, base="/sample")
-    CountReader = Annotated[Principal, Depends(authorize(Action.TABLES_READ))]  # noqa: N806  # a type
+    TablesReader = Annotated[Principal, Depends(authorize(Action.TABLES_READ))]  # noqa: N806  # a type
 
     def add(path: str, answer: Callable[[_Dashboard, Request, Principal, str], Awaitable[HTMLResponse]]) -> None:
-        async def of_release(request: Request, principal: CountReader, period: str = "") -> HTMLResponse:
+        async def of_release(request: Request, principal: TablesReader, period: str = "") -> HTMLResponse:
             return await answer(released, request, principal, period)
 
-        async def of_sample(request: Request, principal: CountReader, period: str = MONTH) -> HTMLResponse:
+        async def of_sample(request: Request, principal: TablesReader, period: str = MONTH) -> HTMLResponse:
             return await answer(shown, request, principal, period)
 
         routes.get(path)(of_release)

@@ -61,7 +61,7 @@ class _Typed(NamedTuple):
 def router(pages: Pages, client_service: ClientService, authorize: Authorizer, audit: AuditLog) -> APIRouter:
     """The routes of front ends, for administrators of ``central`` and the ministry."""
     # With a recent second factor: whoever holds a front end's secret reads and withdraws what it submitted.
-    door = Depends(authorize(Action.CLIENTS_MANAGE, back="/clients"))
+    administrator = Depends(authorize(Action.CLIENTS_MANAGE, back="/clients"))
 
     async def admitted(request: Request, principal: Principal, act: str, client_id: str = "") -> None:
         # Front ends belong to the whole system: an administrator of one centre has no say in them.
@@ -120,14 +120,14 @@ def router(pages: Pages, client_service: ClientService, authorize: Authorizer, a
     routes = APIRouter(include_in_schema=False, route_class=Route)
 
     @routes.get("/clients")
-    async def listed(request: Request, principal: Annotated[Principal, door]) -> Response:
+    async def listed(request: Request, principal: Annotated[Principal, administrator]) -> Response:
         await admitted(request, principal, "list")
         return await page(request)
 
     @routes.post("/clients")
     async def add(
         request: Request,
-        principal: Annotated[Principal, door],
+        principal: Annotated[Principal, administrator],
         client_id: Annotated[str, Form(max_length=100)] = "",
         name: Annotated[str, Form(max_length=100)] = "",
         scopes: Annotated[list[Scope] | None, Form()] = None,
@@ -150,7 +150,7 @@ def router(pages: Pages, client_service: ClientService, authorize: Authorizer, a
     @routes.post("/clients/{client_id}/rotate")
     async def rotate(
         request: Request,
-        principal: Annotated[Principal, door],
+        principal: Annotated[Principal, administrator],
         client_id: ClientId,
         only: Annotated[bool, Form()] = False,
         version: Annotated[int, Form()] = 0,
@@ -161,7 +161,7 @@ def router(pages: Pages, client_service: ClientService, authorize: Authorizer, a
     @routes.post("/clients/{client_id}/end-old")
     async def end_old(
         request: Request,
-        principal: Annotated[Principal, door],
+        principal: Annotated[Principal, administrator],
         client_id: ClientId,
         version: Annotated[int, Form()] = 0,
     ) -> Response:
@@ -172,7 +172,7 @@ def router(pages: Pages, client_service: ClientService, authorize: Authorizer, a
     @routes.post("/clients/{client_id}/door")
     async def close(
         request: Request,
-        principal: Annotated[Principal, door],
+        principal: Annotated[Principal, administrator],
         client_id: ClientId,
         disabled: Annotated[bool, Form()],
     ) -> Response:

@@ -1,4 +1,4 @@
-"""Authenticate operators; routes that only save also admit one whose session expired while they typed.
+"""Authenticate operators; the route that saves a page also admits one whose session expired while they typed.
 
 A sign-in is renewed when a page is loaded, every ten minutes at most, and a call lasts longer than that. So a page may
 be saved with a sign-in that is past its time by no more than the grace, by the same checks as else (signature, session
@@ -20,16 +20,15 @@ _LAPSED: Final = "sign_in_lapsed"
 class CallDependency(StaffDependency):
     """For operators."""
 
-    def __init__(self, authorize: Authorizer, *, keeps: bool = False) -> None:
-        """``keeps``: the route keeps what was typed, also for a sign-in that ran out."""
+    def __init__(self, authorize: Authorizer, *, admits_expired: bool = False) -> None:
+        """``admits_expired``: of a sign-in that ran out the route saves what was typed, and does nothing else."""
         super().__init__(authorize, Action.CALLS_TAKE)
-        self._opened = authorize
-        self._keeps = keeps
+        self._admits_expired = admits_expired
 
     async def __call__(self, request: Request) -> Principal:
         """Authenticate the operator and return them, if they may do this."""
-        if self._keeps and await self._opened.authenticate(request) is None:
-            late = self._opened.identity.expired_session(request)
+        if self._admits_expired and await self._authorizer.authenticate(request) is None:
+            late = self._authorizer.identity.expired_session(request)
             if late is not None and late.may(Action.CALLS_TAKE):
                 setattr(request.state, _LAPSED, True)
                 setattr(request.state, OPERATOR, late)

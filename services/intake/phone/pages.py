@@ -38,9 +38,8 @@ def router(
 ) -> APIRouter:
     """The routes under ``/calls``."""
     routes = APIRouter(prefix=HOME, include_in_schema=False)
-    door, keeping = CallDependency(authorize), CallDependency(authorize, keeps=True)
-    Operator = Annotated[Principal, Depends(door)]  # noqa: N806  # a type
-    Keeper = Annotated[Principal, Depends(keeping)]  # noqa: N806  # a type
+    Operator = Annotated[Principal, Depends(CallDependency(authorize))]  # noqa: N806  # a type
+    MaybeExpired = Annotated[Principal, Depends(CallDependency(authorize, admits_expired=True))]  # noqa: N806  # a type
 
     @routes.get("")
     async def lists(request: Request, operator: Operator) -> Response:
@@ -79,7 +78,7 @@ def router(
             return await one.show(request, call_id, operator)
 
     @routes.post("/{call_id}")
-    async def sent(request: Request, call_id: str, operator: Keeper) -> Response:
+    async def sent(request: Request, call_id: str, operator: MaybeExpired) -> Response:
         with refusing():
             return await one.receive(request, call_id, operator, await form_body(request))
 
