@@ -178,7 +178,7 @@ class Wording(Terms):
         """The centres in the highest band, and of how many the load is known; of none, nobody knows."""
         single = [band for key, band in bands if "+" not in key]
         known = sum(band is not None for band in single)
-        note = self.say(gettext_noop("Known of %(known)s of %(all)s desks"), known=known, all=len(single))
+        note = self.say(gettext_noop("Known for %(known)s of %(all)s desks"), known=known, all=len(single))
         return self._overloaded(bands), note
 
     def were_overloaded(self, bands: list[tuple[str, int | None]], period: str) -> str:

@@ -107,6 +107,10 @@ async def test_the_status_follows_owner_and_work(harness: IntakeHarness) -> None
         ]
     )
     await is_now("closed")
+    # Nobody answers any more: the centre that closed it is named alone.
+    page = (await harness.http.post("/status?lang=en", data={"receipt": receipt})).text
+    assert center("ulsan").name("en") in page
+    assert "Answering now:" not in page
 
 
 async def test_no_status_tells_where_somebody_lives_who_reported_the_same_address_before(

@@ -281,7 +281,7 @@ async def test_where_no_load_is_known_nobody_is_not_said_to_be_overloaded_nor_th
         for each in releases_made_up()
     ]
     page = await source("/?period=2026-12&lang=en", releases=held)
-    assert "Known of 0 of 17 desks" in page.said("overloaded")
+    assert "Known for 0 of 17 desks" in page.said("overloaded")
     assert "not known" in page.texts["overloaded"]
     assert "Nobody" not in page.said("overloaded")
 
