@@ -4,6 +4,7 @@ Only the store can tell: to whoever counts from the log, a report whose event th
 broker) was never there.
 """
 
+from datetime import timedelta
 from typing import Final
 
 from prometheus_client import Gauge
@@ -38,13 +39,23 @@ class UnassignedWatch:
         self._named: set[str] = set()
 
     async def look(self) -> None:
-        """One look, at the hundred that have waited longest. Raises ``TransientError``."""
+        """One look, at the hundred that have waited longest. Raises ``TransientError``.
+
+        It goes on behind those that need no centre: whoever takes back very many at once hides no other.
+        """
         now = self._clock.now()
-        marked = await self._reports.marked(UNASSIGNED_SINCE, until=now)
-        stale = [one["_id"] for one in marked if documents.progress_of(one).ownership is not None]
+        stale: list[str] = []
+        waiting: dict[str, timedelta] = {}
+        seen = 0
+        while not waiting and (marked := await self._reports.marked(UNASSIGNED_SINCE, until=now, skip=seen)):
+            seen += len(marked)
+            for one in marked:
+                if documents.progress_of(one).ownership is not None:
+                    stale.append(one["_id"])
+                elif _open(one):
+                    waiting[one["_id"]] = now - one[UNASSIGNED_SINCE]
         if stale:
             await self._reports.assigned(stale)
-        waiting = {one["_id"]: now - one[UNASSIGNED_SINCE] for one in marked if one["_id"] not in stale and _open(one)}
         OLDEST.set(max((age.total_seconds() for age in waiting.values()), default=0.0))
         late = {report_id for report_id, age in waiting.items() if age.total_seconds() > LATE_S}
         if late - self._named:

@@ -1,7 +1,9 @@
 """An accepted report that gets no centre is noticed by intake, whatever the log says of it."""
 
 from datetime import timedelta
+from functools import partial
 
+import pytest
 from structlog.testing import capture_logs
 
 from services.intake.reports.unassigned import LATE_S, OLDEST, UnassignedWatch
@@ -51,6 +53,20 @@ async def test_what_was_taken_back_needs_none_until_it_is_taken_up_again(harness
     await someone.at_rest()
     assert await named(harness) == ([], 0.0)
     await someone.done("reinstate")
+    assert (await named(harness))[0] == [someone.report_id]
+
+
+async def test_many_that_were_taken_back_hide_none_that_waits(
+    harness: IntakeHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever reports and takes back a hundred at once would silence the alarm for everybody after them."""
+    monkeypatch.setattr(harness.intake.reports, "marked", partial(harness.intake.reports.marked, limit=1))
+    for _ in range(2):
+        gone = await holder(harness)
+        await gone.done("withdraw")
+        await gone.at_rest()
+    someone = await holder(harness)
+    await someone.at_rest()
     assert (await named(harness))[0] == [someone.report_id]
 
 
