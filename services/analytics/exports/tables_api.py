@@ -99,7 +99,7 @@ def router(release_service: ReleaseService, watch: Watch, pages: Pages, authoriz
         ] = "",
         format: Annotated[  # noqa: A002  # the parameter's name in the address
             str, Query(description="`json`, `csv` or `parquet`; otherwise by `Accept`", max_length=20)
-        ] = "",  # the parameter's name in the address
+        ] = "",
         revision: Annotated[int | None, Query(description="An earlier revision; otherwise the newest", ge=0)] = None,
     ) -> Response:
         """Cells with counts from 0 to 4 are hidden, and others so that those cannot be worked out."""

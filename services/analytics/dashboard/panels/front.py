@@ -14,6 +14,7 @@ from services.analytics.dashboard.panels.parts import (
     cell,
     compared,
     frequent,
+    harm_figures,
     lines,
     needed,
     not_released,
@@ -126,7 +127,7 @@ def _what(edition: Edition, words: Wording) -> Answer:
         words.name(harm),
         words.part(count, share_of(count, table.rows[-1].figures[0])) if sure else words.what(rows, several=True),
         False,
-        words.change(change(count, dict(harm_rows(before))[harm]) if before else None, before),
+        words.change(change(count, harm_figures(before)[harm]) if before else None, before),
         words.text(definition.definition),
         table,
         "#what",
@@ -220,7 +221,7 @@ def harm_table(edition: Edition, words: Wording) -> dict[str, object]:
 
 def harm_rows(table: Table) -> list[tuple[str, Figure]]:
     """Harm types of the whole country, most frequent first."""
-    return frequent(zip(table.columns[1:], table.rows[-1].figures[1:], strict=True))
+    return frequent(harm_figures(table).items())
 
 
 def panels(edition: Edition, words: Wording) -> list[Panel]:

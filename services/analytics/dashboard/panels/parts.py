@@ -147,6 +147,11 @@ def share_bars(pairs: Iterable[tuple[str, float | None]], words: Wording) -> lis
     return found
 
 
+def harm_figures(table: Table) -> dict[str, Figure]:
+    """The figures of the harm types, of the whole country."""
+    return dict(zip(table.columns[1:], table.rows[-1].figures[1:], strict=True))
+
+
 def frequent(rows: Iterable[tuple[str, Figure]]) -> list[tuple[str, Figure]]:
     """Most frequent first, hidden last."""
     return sorted(rows, key=lambda pair: (-(pair[1].high or -1), -(pair[1].low or -1)))

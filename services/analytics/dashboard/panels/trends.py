@@ -9,7 +9,7 @@ from typing import Final
 from services.analytics.dashboard.charts import STRIP_PERIODS, Bar, Group, bar_chart, strips_chart
 from services.analytics.dashboard.edition import Edition
 from services.analytics.dashboard.history import Point, PublishedFigure, national
-from services.analytics.dashboard.panels.parts import Cell, Panel, PanelLine, cell, compared, not_released
+from services.analytics.dashboard.panels.parts import Cell, Panel, PanelLine, cell, compared, harm_figures, not_released
 from services.analytics.dashboard.wording import Wording
 from services.analytics.releases.hierarchies import TOTAL
 from services.analytics.releases.published import Table
@@ -132,7 +132,7 @@ def _harms(edition: Edition, words: Wording) -> Panel:
     return Panel(
         "harms",
         words.text(gettext_noop("What happened to people, quarter by quarter?")),
-        words.harms_over_time(*((t.period.name, _of_harm(t)) for t in (whole[0], whole[-1]))),
+        words.harms_over_time(*((t.period.name, harm_figures(t)) for t in (whole[0], whole[-1]))),
         words.text(tables[-1].definition.definition),
         strips_chart(
             [Group(words.name(harm), tuple(_column(table, harm, words) for table in tables)) for harm in HARMS],
@@ -146,16 +146,13 @@ def _harms(edition: Edition, words: Wording) -> Panel:
         title,
         (words.text(gettext_noop("Harm type")), *(table.period.name for table in tables)),
         tuple(
-            PanelLine(words.name(harm), tuple(cell(_of_harm(table)[harm], words) for table in tables)) for harm in HARMS
+            PanelLine(words.name(harm), tuple(cell(harm_figures(table)[harm], words) for table in tables))
+            for harm in HARMS
         ),
         tables[-1],
     )
 
 
-def _of_harm(table: Table) -> dict[str, Figure]:
-    return dict(zip(table.columns[1:], table.rows[-1].figures[1:], strict=True))
-
-
 def _column(table: Table, harm: str, words: Wording) -> Bar:
-    figure = _of_harm(table)[harm]
+    figure = harm_figures(table)[harm]
     return Bar(table.period.name, figure, "*" if figure.hidden else words.figure(figure))
