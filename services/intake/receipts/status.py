@@ -1,6 +1,6 @@
 """Telling a reporter the truth about their report, to whoever holds the receipt and nobody else."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from services.intake.caller import Caller
 from services.intake.handover import rules as handover_rules
@@ -79,6 +79,12 @@ def status_answer(document: Document, now: datetime, first_on_duty: FirstOnDuty)
     shown = access is Access.OPEN and replies > 0
     waiting = waiting_period.waiting_word(document, now) if access is Access.OPEN else None
     named = facts is not None and names_centers(status, facts)
+
+    def hours_told(center_id: str, moment: datetime) -> datetime | None:
+        """Of a centre that is not named no hours either: whoever knows them would know the centre."""
+        own_place = facts is not None and center_id in _near(facts, seoul_date(status.received_at))
+        return first_on_duty(center_id, moment) if own_place else None
+
     return StatusAnswer(
         answered_at=max(one["at"] for one in left) if shown else None,
         answers=replies if shown else None,
@@ -92,7 +98,9 @@ def status_answer(document: Document, now: datetime, first_on_duty: FirstOnDuty)
         destroy_asked_at=retention_rules.destroy_asked_at(life),
         limited_because=_limited_because(life, role) if status.limited else None,
         messages=messages if messages and not status.limited else None,
-        expected_by=promise.expected_by(known_urgency(Urgency.read(facts["urgency"])), status, progress, first_on_duty)
+        expected_by=promise.expected_by(
+            known_urgency(Urgency.read(facts["urgency"])), status, progress, first_on_duty if named else hours_told
+        )
         if facts
         else None,
         may_hand_over=may_offer or None,
@@ -112,10 +120,15 @@ def names_centers(status: ReportStatus, facts: Document) -> bool:
     """
     if facts.get("synthetic") or status.contacted_at is not None:
         return True
-    day = seoul_date(status.received_at)
+    near = _near(facts, seoul_date(status.received_at))
+    return near.issuperset({status.center_id, *(one.center_id for one in status.stays)} - {None})
+
+
+def _near(facts: Document, day: date) -> set[str]:
+    """Return the centres of the reporter's own place on a day, which tell nobody anything."""
     near = {CENTRAL, *centers_near(facts["division"], day)}
     near.update(home_candidates(facts["division"], facts.get("district"), day))
-    return near.issuperset({status.center_id, *(one.center_id for one in status.stays)} - {None})
+    return near
 
 
 def _name(center_id: str) -> dict[str, str]:

@@ -61,6 +61,24 @@ async def test_the_status_promises_by_who_is_on_duty_and_says_when_it_was_missed
     assert 'class="button" href="tel:1366"' in page.text
 
 
+async def test_no_promise_follows_the_hours_of_a_centre_that_is_not_named(harness: IntakeHarness) -> None:
+    """Who knows which centres are staffed at night would know the one that has an earlier report of the address."""
+    received = datetime.now(UTC)
+    own, unnamed = [await holder(harness, still_spreading=True) for _ in range(2)]
+    await owned(own)
+    await owned(unnamed, "ulsan")
+    await harness.publish([said(center_id, 2, received - timedelta(hours=1), 1) for center_id in ("ulsan", "busan")])
+
+    async def follows_own() -> bool:
+        told = await harness.status(own.receipt)
+        return moment(told["expected_by"]) == moment(told["received_at"]) + ON_DUTY[Urgency.HIGH]
+
+    await eventually(follows_own)
+    told = await harness.status(unnamed.receipt)
+    assert told["center_unnamed"] is True
+    assert moment(told["expected_by"]) == moment(told["received_at"]) + AT_THE_LATEST[Urgency.HIGH]
+
+
 async def test_the_start_page_and_the_receipt_say_what_every_centre_can_keep(harness: IntakeHarness) -> None:
     start = (await harness.http.get("/?lang=en")).text
     assert "Perhaps nobody is on duty at this hour" in start
