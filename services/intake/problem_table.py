@@ -116,6 +116,10 @@ REASONS: Final = (
     DocumentedReason("consent_needed", n("There is a way of contact, and none of the consents is true.")),
     DocumentedReason("unknown_center", n("No centre has this id.")),
     DocumentedReason("declines_every_center", n("No centre would be left.")),
+    DocumentedReason(
+        "too_many_declined",
+        n("An addition without a word that was set with the report declines more than three centres."),
+    ),
     DocumentedReason("only_here", n("“message_here” means only here: no other channel may be beside it.")),
     DocumentedReason("needs_phone", n("For this way of contact a phone number is needed.")),
     DocumentedReason("needs_email", n("For this way of contact an e-mail address is needed.")),

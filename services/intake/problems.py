@@ -45,6 +45,9 @@ _ADMISSION: Final = {
     "unknown_district": gettext_noop("There is no such district in this province or city."),
     "deadline_out_of_range": gettext_noop("This is more than five years away from today. Check the year."),
     "nobody_and_others": gettext_noop("“nobody” cannot stand beside others."),
+    "too_many_declined": gettext_noop(
+        "With the receipt alone at most three centres can be declined. Decline fewer, or call 1366."
+    ),
     "consent_needed": gettext_noop(
         "There is a way of contact, and nothing was agreed to. Leave the contact out, or say what was agreed to."
     ),

@@ -10,7 +10,7 @@ from services.intake.clients.models import MOST_PER_MINUTE, PER_MINUTE
 from services.intake.handover import rules as handover
 from services.intake.rate_limits import receipts as tries
 from services.intake.rate_limits.rules import HELD_S, Tier, allowed
-from services.intake.receipts.amendments import AMENDMENTS
+from services.intake.receipts.amendments import AMENDMENTS, DECLINED_WITH_RECEIPT
 from services.intake.receipts.service import MESSAGES
 from services.intake.reports.waiting_period import WAIT
 from services.intake.retention.rules import UNDO_FOR
@@ -108,6 +108,7 @@ def _amounts() -> Iterator[tuple[str, ...]]:
     yield "`Ieum-Visitor`, `Ieum-Callback`", "1 to 64 letters, digits, `_` or `-`", "400 `invalid_header`"
     yield "messages with one receipt", f"{MESSAGES}", "409 `too_many_messages`"
     yield "additions with one receipt", f"{AMENDMENTS}", "409 `too_many_amendments`"
+    yield "centres declined by an addition without a word", f"{DECLINED_WITH_RECEIPT}", "422 `too_many_declined`"
 
 
 def _rates() -> Iterator[tuple[str, ...]]:

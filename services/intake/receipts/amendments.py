@@ -8,7 +8,7 @@ import orjson
 
 from services.intake.receipts.models import Amendment
 from services.intake.reports import documents
-from services.intake.submissions.facts import facts_of
+from services.intake.submissions.facts import NotAdmittedError, facts_of
 from services.intake.submissions.models import Contact, Submission
 from services.intake.submissions.urgency import triage
 from shared.events.reports import ReportFacts
@@ -20,6 +20,8 @@ AMENDMENTS: Final = 20
 _ANSWERS: Final = ("still_spreading", "threatened", "money_demanded", "threat_deadline")
 _ABOUT: Final = ("seen_when", "search_words", "already_told")
 _PARTS: Final = ("narrative", "urls", "fingerprints", "picture_hashes", "offender_handles", "contact", "on_behalf")
+DECLINED_WITH_RECEIPT: Final = 3
+"""Centres that whoever has the receipt alone may decline: with all but one they would choose who reads the report."""
 _KEPT: Final = (
     "role",
     "harm_types",
@@ -52,11 +54,14 @@ def merged(facts: ReportFacts, opened: Mapping[str, Any], amendment: Amendment, 
     """The report as if it were submitted now, with only the new texts in it.
 
     ``opened`` are its sealed parts. With the receipt alone a declined centre stays declined: whoever found the paper
-    may work there. Raises ``ValidationError`` where the parts do not fit each other any more.
+    may work there. Nor may so many be declined that the last ones are chosen. Raises ``ValidationError`` where the
+    parts do not fit each other any more, ``NotAdmittedError`` for too many declined.
     """
     whole, said = facts.model_dump(mode="json", include=set(_KEPT)), _said(amendment)
     if receipt_alone and "declined_centers" in said:
         said["declined_centers"] = list(dict.fromkeys((*facts.declined_centers, *said["declined_centers"])))
+        if len(said["declined_centers"]) > max(DECLINED_WITH_RECEIPT, len(facts.declined_centers)):
+            raise NotAdmittedError("declined_centers", "too_many_declined")
     whole |= latest(opened, "answers") or {}
     # What whoever reported said of themselves is no part of it once the person harmed has taken it over.
     if facts.role is Role.REPRESENTATIVE and (known := latest(opened, "on_behalf")):

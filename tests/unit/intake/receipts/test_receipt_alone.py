@@ -5,7 +5,6 @@ from typing import Any
 
 import orjson
 import pytest
-from pydantic import ValidationError
 
 from services.intake.receipts import amendments
 from services.intake.receipts import views as receipt_views
@@ -19,7 +18,7 @@ from services.intake.reports.models import LimitedBecause, StatusAnswer
 from services.intake.reports.waiting_period import WAIT
 from services.intake.retention import rules as retention_rules
 from services.intake.retention.rules import RefusedError
-from services.intake.submissions.facts import facts_of
+from services.intake.submissions.facts import NotAdmittedError, facts_of
 from services.intake.submissions.models import Submission
 from services.intake.submissions.urgency import triage
 from shared.centers import CENTER_IDS
@@ -200,6 +199,16 @@ def test_who_found_a_receipt_declines_more_centres_and_allows_none_again() -> No
             amendment = Amendment(declined_centers=said)
             now_true = amendments.merged(before, {"answers": {}}, amendment, receipt_alone=receipt_alone)
             assert now_true.declined_centers == declined
-    every = Amendment(declined_centers=tuple(center for center in CENTER_IDS if center != "jeju"))
-    with pytest.raises(ValidationError, match="At least one centre"):
-        amendments.merged(before, {"answers": {}}, every, receipt_alone=True)
+
+
+def test_who_found_a_receipt_chooses_no_centre_by_declining_the_others() -> None:
+    many = Amendment(declined_centers=CENTER_IDS[:4])
+    none_yet, as_many = facts(), facts().model_copy(update={"declined_centers": CENTER_IDS[:4]})
+    with pytest.raises(NotAdmittedError) as error:
+        amendments.merged(none_yet, {"answers": {}}, many, receipt_alone=True)
+    assert (error.value.field, error.value.reason) == ("declined_centers", "too_many_declined")
+    for before, receipt_alone in ((none_yet, False), (as_many, True)):
+        kept = amendments.merged(before, {"answers": {}}, many, receipt_alone=receipt_alone)
+        assert kept.declined_centers == CENTER_IDS[:4], "what was declined with the report or with the word stands"
+    three = amendments.merged(none_yet, {"answers": {}}, Amendment(declined_centers=CENTER_IDS[:3]), receipt_alone=True)
+    assert three.declined_centers == CENTER_IDS[:3]
