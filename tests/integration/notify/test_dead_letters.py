@@ -115,7 +115,7 @@ async def test_a_process_that_ends_behind_its_mail_has_the_next_one_send_the_sam
 
     await store.add(letter(1))
     with monkeypatch.context() as dying:
-        dying.setattr(store, "told", dies)
+        dying.setattr(store, "end_mail", dies)
         with pytest.raises(asyncio.CancelledError):
             await watch_of(store, server, clock, settings).tell()
     await clock.advance(EVERY_S)
