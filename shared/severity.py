@@ -14,6 +14,8 @@ CHILD_REASONS: Final = frozenset({UrgencyReason.UNDER_14, UrgencyReason.CHILD_MA
 """Urgency reasons that say that a report concerns a child."""
 SEVERE_HARMS: Final = frozenset({HarmType.CHILD_MATERIAL, HarmType.ONLINE_GROOMING})
 """Harms that make a report severe whatever its urgency."""
+RANK: Final = {Urgency.CRITICAL: 0, Urgency.HIGH: 1, Urgency.NORMAL: 2}
+"""The order of urgency; the most urgent is first."""
 CASES_PER_PERSON: Final = 15
 """Normal cases one person can carry at a time, until a center says otherwise. An assumption, to be reviewed."""
 SEVERE_PER_PERSON: Final = 4

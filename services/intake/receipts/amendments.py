@@ -12,8 +12,8 @@ from services.intake.submissions.facts import NotAdmittedError, facts_of
 from services.intake.submissions.models import Contact, Submission
 from services.intake.submissions.urgency import triage
 from shared.events.reports import ReportFacts
-from shared.events.vocabulary import ContactChannel, Role, Urgency, UrgencyReason, agreed_channels
-from shared.severity import known_urgency
+from shared.events.vocabulary import ContactChannel, Role, UrgencyReason, agreed_channels
+from shared.severity import RANK, known_urgency
 
 AMENDMENTS: Final = 20
 """Additions to one report; more belong in a conversation."""
@@ -35,7 +35,6 @@ _KEPT: Final = (
     "synthetic",
 )
 """Facts that a submission has too. Places are left out: they were resolved on their day."""
-_RANK: Final = {Urgency.CRITICAL: 0, Urgency.HIGH: 1, Urgency.NORMAL: 2}
 _NOT_AMENDED: Final = {"receipt", "word"}
 
 
@@ -92,7 +91,7 @@ def amended_facts(
         kept["division"] = before.division
         if amendment.district is None:
             kept["district"] = before.district
-    if receipt_alone and _RANK[known_urgency(after.urgency)] > _RANK[known_urgency(before.urgency)]:
+    if receipt_alone and RANK[known_urgency(after.urgency)] > RANK[known_urgency(before.urgency)]:
         reasons = dict.fromkeys((*before.urgency_reasons, *after.urgency_reasons))
         kept["urgency"] = before.urgency
         kept["urgency_reasons"] = tuple(one for one in reasons if one is not UrgencyReason.NONE_OF_THESE)

@@ -42,7 +42,7 @@ class DutyFollower:
             self._shifts[event.center_id] = duty.shifts_after(self._shifts.get(event.center_id, ()), event)
 
     def first_on_duty(self, center_id: str, moment: datetime) -> datetime | None:
-        """See ``policy.promise.FirstOnDuty``."""
+        """See ``receipts.promise.FirstOnDuty``."""
         return duty.first_on_duty(self._shifts.get(center_id, ()), moment)
 
     def outlook(self, moment: datetime) -> Outlook:

@@ -22,6 +22,7 @@ from shared.events.vocabulary import (
     Suspicion,
     Urgency,
 )
+from shared.severity import RANK
 
 
 class StoredModel(BaseModel):
@@ -359,9 +360,6 @@ class DueCase(NamedTuple):
     report_id: str
     center_id: str
     wake_at: datetime
-
-
-RANK: Final = {Urgency.CRITICAL: 0, Urgency.HIGH: 1, Urgency.NORMAL: 2}
 
 
 def next_due(case: Case) -> datetime | None:

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any, Final
 
 from services.notify.cases.models import (
-    RANK,
     AwaitingKind,
     Case,
     CaseState,
@@ -25,7 +24,7 @@ from shared.events.envelope import event_id
 from shared.events.reports import ReportFacts
 from shared.events.routings import ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
 from shared.events.vocabulary import CauseKind, EndReason, TransferVoid, UpdateKind
-from shared.severity import urgency_of
+from shared.severity import RANK, urgency_of
 
 RoutingEvent = ReportRouted | ReportRerouted | ReportUpdated | ReportEnded
 

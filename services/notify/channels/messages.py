@@ -22,6 +22,7 @@ from shared.clock import SEOUL
 from shared.events.envelope import iso
 from shared.events.vocabulary import Urgency
 from shared.labels import URGENCIES
+from shared.severity import RANK
 
 MAIL_BYTES: Final = 6144
 """Size of every mail; about twice what the longest one needs."""
@@ -190,14 +191,11 @@ _ASKED: Final = {
 """Before the alias in Korean, before the urgency in English, and the sentence in both."""
 
 
-_RANK: Final = (Urgency.CRITICAL, Urgency.HIGH, Urgency.NORMAL)
-
-
 def words(alerts: Sequence[Alert], root: str, now: datetime) -> Words:
     """Sum up alerts in words: one case, or how many there are, how old the oldest is, how urgent the worst."""
     oldest = min(alert.received_at for alert in alerts)
     age_ko, age_en = age_words(now - oldest)
-    worst = min((alert.urgency for alert in alerts), key=_RANK.index)
+    worst = min((alert.urgency for alert in alerts), key=RANK.__getitem__)
     ko, en = URGENCIES[worst].ko, URGENCIES[worst].lower()
     if len(alerts) > 1:
         count = len(alerts)
@@ -239,7 +237,7 @@ def alert_hook(message_id: str, alerts: Sequence[Alert], root: str, now: datetim
             "ask": single.ask if single is not None else Ask.ANSWER,
             "alias": single.alias if single is not None else None,
             "count": len(alerts),
-            "urgency": min((alert.urgency for alert in alerts), key=_RANK.index),
+            "urgency": min((alert.urgency for alert in alerts), key=RANK.__getitem__),
             "oldest_age_s": max(int((now - oldest).total_seconds()), 0),
             "link": root + (single.path if single is not None else "/"),
         },

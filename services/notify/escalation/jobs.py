@@ -9,7 +9,6 @@ from typing import Final
 
 from services.notify import metrics
 from services.notify.auditor.repository import FindingStore
-from services.notify.cases.models import RANK
 from services.notify.cases.repository import CaseStore, Change
 from services.notify.escalation import rules as policy
 from services.notify.escalation.repository import WorkerStore
@@ -21,6 +20,7 @@ from shared.errors import TransientError
 from shared.events.vocabulary import Urgency
 from shared.jobs import Skipped
 from shared.mongo import SLICE
+from shared.severity import RANK
 from shared.store_clock import StoreClock
 
 _LOG = log.get(__name__)

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from services.notify.cases.models import RANK
 from services.notify.console import lists
 from services.notify.console.lists import CaseCounts, count_cases
 from shared.identity.directory import Colleague, Directory
 from shared.identity.roles import StaffRole
-from shared.severity import SEVERE_PER_PERSON
+from shared.severity import RANK, SEVERE_PER_PERSON
 from tests.integration.notify.conftest import NotifyHarness, Start
 from tests.integration.notify.moves import answer, case_of, taken, tell, told
 from tests.integration.notify.test_on_record import lines

@@ -9,11 +9,12 @@ import pytest
 
 from services.notify.auditor import rules as law
 from services.notify.auditor.rules import AlertingFault, Owed, Quiet, Watched, conclude, note, wrong
-from services.notify.cases.models import RANK, Case, CaseState, EscalationCause
+from services.notify.cases.models import Case, CaseState, EscalationCause
 from services.notify.escalation.rules import CONTACT_WITHIN, ESCALATION_POLICY, Plan, QuietHours, Rules
 from services.notify.team.repository import nominal
 from shared.events.base import ReportEvent
 from shared.events.vocabulary import CenterState, EndReason, Urgency
+from shared.severity import RANK
 from tests.unit.notify.auditor.world import World
 from tests.unit.notify.samples import event, report_id
 
