@@ -430,7 +430,6 @@ class Relay:
         now = self._now()
         may_publish = took_lease or self._lease_until > asyncio.get_running_loop().time()
         acknowledged = self._acknowledged()
-        # Both bounds are given: with one open end the embedded store reads nearly the whole collection.
         left = {SINCE: {"$gte": self._sweep_from, "$lte": now - timedelta(seconds=BACKLOG_AGE_SECONDS)}}
         with store_errors():
             page = await self._collection.find(left, {PENDING: 1, SINCE: 1}).sort(SINCE, 1).limit(SLICE).to_list(SLICE)

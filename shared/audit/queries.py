@@ -63,7 +63,6 @@ class AuditReader:
         }
         if wanted.report is not None and "." in wanted.report:
             query["report"] = {"$in": wanted.report.split(".")}
-        # With both bounds: the local store reads the whole collection for a range that has one.
         query["_id"] = {"$gt": 0, "$lt": wanted.before or _MOST}
         with store_errors():
             found = await self.log.lines.find(query).sort("_id", -1).limit(PAGE + 1).to_list(None)

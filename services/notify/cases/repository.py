@@ -323,11 +323,11 @@ class CaseStore:
     async def first_waiting(self, rank: int, since: datetime | None, until: datetime | None) -> datetime | None:
         """Return when the first unacknowledged case of a rank was received, of those received in a span; no drills.
 
-        An end that is None is open. The embedded store reads all cases of the span, however few are asked for.
+        An end that is None is open.
         """
         low = f"0{rank}:" if since is None else waiting_key(rank, since)
         high = f"0{rank}:~" if until is None else waiting_key(rank, until)
-        # Drills are sorted out below: with a second field in the question the embedded store reads every case.
+        # Drills are sorted out below, as is what cannot be read: a second field would need an index of its own.
         names = dict.fromkeys(("sort_key", "received_at", "synthetic"), 1)
         while True:
             wanted = {"sort_key": {"$gt": low, "$lt": high}}

@@ -150,7 +150,7 @@ ASK_EVERY: Final = 4
 
 
 _DUE_SEEN: Final = 2000
-"""The embedded store reads all that is due, however few are asked for: one look for many claims."""
+"""One look for many claims: at cases that wait in a row, as after an outage, their time need not be asked each time."""
 LOOK_AHEAD: Final = 5
 """So many times the usual pause a process that is alone does not ask: its last look told what becomes due until then,
 and itself wrote what is new. What several write, each looks for at the usual pace: one of them may have died since."""

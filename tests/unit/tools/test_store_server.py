@@ -372,6 +372,153 @@ def test_what_is_asked_for_by_its_id_and_more_is_found_by_its_id_and_is_what_was
     assert ours == alone
 
 
+FEW = """
+import json, random, sys
+from datetime import datetime, timedelta
+sys.path.insert(0, "tools/local")
+import store_server
+from secantus import commands, storage
+ours = sys.argv[2] == "ours"
+if ours:
+    store_server.count_no_further()
+store = (store_server if ours else storage).Storage(sys.argv[1])
+looked, real = [], storage.Storage._docs_by_recordids
+def docs(self, db, coll, records):
+    looked.extend(records)
+    return real(self, db, coll, records)
+storage.Storage._docs_by_recordids = docs
+walked, unpack = [], storage._unpack_entry
+storage._unpack_entry = lambda packed: (walked.append(1), unpack(packed))[1]
+for name, key, options in [
+    ("rank", {"rank": 1}, {}),
+    ("down", {"down": -1}, {}),
+    ("place_rank", {"place": 1, "rank": 1}, {}),
+    ("back_rank", {"down": -1, "rank": 1}, {}),
+    ("due", {"due": 1}, {"sparse": True}),
+    ("urgent_rank", {"rank": 1}, {"partialFilterExpression": {"urgent": True}}),
+    ("tags", {"tags": 1}, {}),
+    ("place_tags", {"place": 1, "tags": 1}, {}),
+    ("note", {"note": 1}, {"collation": {"locale": "en", "strength": 2}}),
+    ("text", {"text": 1}, {}),
+]:
+    store.create_index("d", "c", name, key, options)
+chance = random.Random(5)
+begin = datetime(2026, 1, 1)
+times = [begin + timedelta(hours=n) for n in range(40)]
+texts = ["", "a", "ab", "abc", "b", "a\\0b", "A", "1", "10", "2"]
+ranks = [*range(30), 1.0, 2.5, -1, 2**40, "x", None, True, begin]
+places = ["seoul", "seoul2", "busan", 1, None]
+for number in range(150):
+    document = {"_id": chance.choice([number, f"id{number}"]), "urgent": chance.random() < 0.2}
+    for name, values in [("rank", ranks), ("down", ranks), ("place", places), ("text", texts), ("note", texts)]:
+        if chance.random() < 0.9:
+            document[name] = chance.choice(values)
+    if chance.random() < 0.5:
+        document["due"] = chance.choice(times)
+    if chance.random() < 0.3:
+        document["tags"] = chance.choice([chance.sample(range(9), 3), [], chance.randrange(9)])
+    store.insert("d", "c", [document])
+fields = {"rank": ranks, "down": ranks, "due": times, "text": texts, "tags": [*range(9)], "note": texts}
+fields["_id"] = [50, "id7"]
+def span(values):
+    low = {chance.choice(["$gt", "$gte"]): chance.choice(values)}
+    high = {chance.choice(["$lt", "$lte"]): chance.choice(values)}
+    return chance.choice([low, high, low | high, low | high, {"$gt": chance.choice(values), **low, **high}])
+def wanted():
+    asked = {}
+    for name in chance.sample(sorted(fields), chance.choice([0, 1, 1, 1, 2])):
+        # Between two bounds it overlooks by itself arrays with one value above the lower and another below the upper.
+        ends = {chance.choice(["$gt", "$lte"]): chance.randrange(9)} if name == "tags" else span(fields[name])
+        asked[name] = chance.choice([ends, ends, chance.choice(fields[name])])
+    if chance.random() < 0.4:
+        asked["place"] = chance.choice([*places, {"$in": ["seoul", "busan"]}])
+    if chance.random() < 0.3:
+        asked["urgent"] = chance.choice([True, False])
+    if chance.random() < 0.1:
+        asked["$or"] = [{"urgent": True}, {"place": "busan"}]
+    if chance.random() < 0.1:
+        asked["_id"] = chance.choice([{"$nin": [3, "id4"]}, {"$in": [1, 2, "id3"]}, 5])
+    for name, clause in asked.items():
+        if isinstance(clause, dict) and chance.random() < 0.1:
+            clause |= chance.choice([{"$exists": True}, {"$type": ["int", "string"]}, {"$ne": clause.get("$gte", 1)}])
+    return asked
+found = {"answers": [], "counted": []}
+context = commands.CommandContext(connection_id=1, storage=store, cursors=None, db_name="d")
+for _ in range(600):
+    asked = wanted()
+    by = chance.choice([*fields, *[name for name in asked if name in fields] * 5])
+    how = {"sort": {by: chance.choice([1, -1])}, "limit": chance.choice([0, 1, 2, 5, 20])}
+    how["skip"] = chance.choice([0, 0, 3])
+    if chance.random() < 0.1:
+        how["collation"] = {"locale": "en", "strength": 2}
+    if chance.random() < 0.1:
+        del how["sort"]
+    few = store.find_matching("d", "c", asked, **how)
+    every = store.find_matching("d", "c", asked, **{**how, "limit": 0, "skip": 0})
+    known = {repr(one) for one in every}
+    # Of several with one place in the order, which comes first is left to the store.
+    order = [repr(one.get(by)).removesuffix(".0") for one in few] if "sort" in how else []
+    strangers = sum(repr(one) not in known for one in few)
+    twice = len(few) - len({repr(one["_id"]) for one in few})
+    found["answers"].append([repr(asked), repr(how), len(few), len(every), order, strangers, twice])
+    most = chance.choice([1, 5, 1000])
+    stages = [{"$match": asked}, {"$limit": most}, {"$group": {"_id": 1, "n": {"$sum": 1}}}]
+    doc = {"aggregate": "c", "pipeline": stages, "cursor": {}, "$db": "d"}
+    answer = commands._HANDLERS["aggregate"](doc, context)["cursor"]["firstBatch"]
+    found["counted"].append([answer, min(most, len(store.find_matching("d", "c", asked)))])
+store.insert("d", "many", [{"_id": n, "at": n, "kind": n % 2, "other": n} for n in range(400)])
+store.create_index("d", "many", "at", {"at": 1}, {"sparse": True})
+store.create_index("d", "many", "kind_at", {"kind": 1, "at": 1})
+def cost(ask):
+    looked.clear(), walked.clear()
+    ask()
+    return [len(looked), len(walked)]
+every = {"at": {"$gte": 0, "$lte": 3000}}
+find = lambda asked, **how: lambda: store.find_matching("d", "many", asked, **how)
+pipeline = [{"$match": every}, {"$limit": 9}, {"$group": {"_id": 1, "n": {"$sum": 1}}}]
+count = {"aggregate": "many", "pipeline": pipeline, "cursor": {}, "$db": "d"}
+found["cost"] = {
+    "first": cost(find(every, sort={"at": 1}, limit=9)),
+    "last": cost(find(every, sort={"at": -1}, limit=9)),
+    "skipped": cost(find(every, sort={"at": 1}, skip=20, limit=9)),
+    "of a kind": cost(find({"kind": 1, **every}, sort={"at": 1}, limit=9)),
+    "and more": cost(find({**every, "_id": {"$nin": [0, 1]}}, sort={"at": 1}, limit=9)),
+    "any": cost(find(every, limit=9)),
+    "counted": cost(lambda: commands._HANDLERS["aggregate"](count, context)),
+    "by id": cost(find({"_id": {"$gt": 100}}, sort={"_id": 1}, limit=9)),
+    "last id": cost(find({}, sort={"_id": -1}, limit=1)),
+    "last of a type": cost(find({"_id": {"$lt": 300, "$type": "int"}}, sort={"_id": -1}, limit=1)),
+}
+store.close()
+json.dump(found, sys.stdout)
+"""
+
+
+def test_of_the_first_few_no_more_are_read_and_they_are_those_that_were_found_before(tmp_path: Path) -> None:
+    alone, ours = written(tmp_path / "alone", "alone", FEW), written(tmp_path / "ours", "ours", FEW)
+    cost, before = ours.pop("cost"), alone.pop("cost")
+    assert [one for one in before.values() if one == [0, 0] or max(one) > 190] == [*before.values()], (
+        "it reads no more than the few by itself: what we change of it can go"
+    )
+    assert {name: looked for name, (looked, _) in cost.items()} == {
+        "first": 9,
+        "last": 9,
+        "skipped": 29,
+        "of a kind": 9,
+        "and more": 11,
+        "any": 9,
+        "counted": 9,
+        "by id": 10,
+        "last id": 1,
+        "last of a type": 2,
+    }
+    assert max(walked for _, walked in cost.values()) < 40
+    assert sum(some > 0 for _, _, some, *_ in alone["answers"]) > 200
+    assert ours == alone
+    assert all(not strangers and not twice for *_, strangers, twice in ours["answers"])
+    assert all((answer[0]["n"] if answer else 0) == number for answer, number in ours["counted"])
+
+
 SYNC = """
 import json, sys
 sys.path.insert(0, "tools/local")
