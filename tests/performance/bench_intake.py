@@ -170,8 +170,10 @@ async def weighed(port: int, headers: Mapping[str, str], process: psutil.Process
     request = requests_of(headers)
     accepted = 0
     while accepted < reports:
-        accepted += (await load(port, request, connections=CONNECTIONS, seconds=_LOAD_S)).statuses.get(202, 0)
-        print(f"{accepted} reports: {process.memory_info().rss / MB:.0f} MB", file=sys.stderr, flush=True)
+        tally = await load(port, request, connections=CONNECTIONS, seconds=_LOAD_S)
+        accepted += tally.statuses.get(202, 0)
+        weight = process.memory_info().rss / MB
+        print(f"{accepted} reports, {tally.rate(202):.0f} a second: {weight:.0f} MB", file=sys.stderr, flush=True)
     return process.memory_info().rss / MB
 
 
