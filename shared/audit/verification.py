@@ -102,11 +102,7 @@ async def is_used(lines: "Lines") -> bool:
 
 async def last_seq(lines: "Lines") -> int:
     """The number of the last line; 0 where there is none. What has no number is no line."""
-    # The second question only where something stands behind all numbers: on the embedded store a range costs more.
-    for among in ({}, {"_id": {"$gt": 0, "$lt": _MOST, "$type": ["int", "long"]}}):
-        with store_errors():
-            last = await lines.find(among, {"_id": 1}).sort("_id", -1).limit(1).to_list(1)
-        number = last[0]["_id"] if last else 0
-        if isinstance(number, int) and 0 <= number < _MOST:
-            return int(number)
-    return 0
+    among = {"_id": {"$gt": 0, "$lt": _MOST, "$type": ["int", "long"]}}
+    with store_errors():
+        last = await lines.find(among, {"_id": 1}).sort("_id", -1).limit(1).to_list(1)
+    return int(last[0]["_id"]) if last else 0
