@@ -1,6 +1,7 @@
 """The page of details: blurred until somebody means to read; and an answer from there to whoever has the receipt."""
 
 import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.integration.intake.holding import Holder, holder, owned
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(480)]
 SHOTS = os.environ.get("IEUM_SCREENSHOTS")
 SESSION = "S" * 24
+_DEADLINE = (datetime.now(UTC) + timedelta(days=1)).isoformat()
 POST = """ticket => {
   const form = document.createElement("form");
   form.method = "post"; form.action = "/details";
@@ -56,8 +58,9 @@ async def blurred(page: Page, what: str) -> bool:
 
 
 async def lodged(harness: IntakeHarness) -> Holder:
-    someone = await holder(harness)
+    someone = await holder(harness, threat_deadline=_DEADLINE, seen_when="지난주", already_told=["police"])
     await owned(someone, "busan", seen=True)
+    await someone.done("amend", threatened=False, threat_deadline=None, seen_when="몇 년 전", already_told=["nobody"])
     await someone.done("messages", text="언제 전화하세요?")
     return someone
 

@@ -1,6 +1,6 @@
 """A report's details in the order a counsellor needs them: what is safe first. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -36,6 +36,17 @@ class DetailsEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerChange:
+    """Answers that were changed together with the receipt."""
+
+    at: datetime
+    alone: bool
+    """A finder of the receipt could have changed them, as for ``Details.contact_changed_alone``."""
+    before: Mapping[str, DetailsEntry]
+    """Of each answer that is another since: what stood before and from when; the value is None where none was given."""
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """A text of the staff, when it was written and by whom (an opaque reference)."""
 
@@ -47,11 +58,11 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """The page of details. Of answers and relation only the newest.
+    """The page of details.
 
-    Whoever holds the receipt can change whom the centre calls: whoever reported for somebody else, or who found it at
-    home. So a change of contact is always shown, with what was there before. Neither is to be used unchecked: the
-    person may have changed it because the older one was no longer safe.
+    Whoever holds the receipt can change whom the centre calls, and what was answered: whoever reported for somebody
+    else, or who found it at home. So a change of contact, relation or answers is always shown, with what was there
+    before. No contact is to be used unchecked: the person may have changed it because the older one was no longer safe.
     """
 
     received_at: datetime
@@ -67,6 +78,9 @@ class Details:
     on_behalf: Mapping[str, Any]
     earlier_on_behalf: tuple[DetailsEntry, ...]
     answers: Mapping[str, Any]
+    """The newest, without the deadline of the threat."""
+    answer_changes: tuple[AnswerChange, ...]
+    """Newest first."""
     narratives: tuple[DetailsEntry, ...]
     urls: tuple[DetailsEntry, ...]
     fingerprints: tuple[DetailsEntry, ...]
@@ -100,6 +114,12 @@ class Details:
         return agreed_channels(ContactChannel.read(code) for code in self.contact["channels"])
 
     @property
+    def earlier_deadlines(self) -> tuple[DetailsEntry, ...]:
+        """Deadlines of the threat that another or none has replaced, newest first."""
+        said = [change.before.get("threat_deadline") for change in self.answer_changes]
+        return tuple(one for one in said if one is not None and one.value is not None)
+
+    @property
     def may_contact(self) -> bool:
         """Whether any way of contact was agreed to."""
         return bool(self.contact["channels"])
@@ -122,17 +142,21 @@ def details_of(document: Mapping[str, Any], parts: Mapping[str, Any]) -> Details
     def newest(part: str) -> DetailsEntry:
         return versions(part)[-1] if versions(part) else DetailsEntry(received_at, _FIRST, {})
 
-    contact, answers = newest("contact"), newest("answers").value
-    deadline = answers.get("threat_deadline")
+    contact = newest("contact")
     life = retention_rules.lifecycle_of(document)
     by_other = document["facts"]["role"] != Role.VICTIM or life.handed_over_at is not None
 
-    def earlier(part: str, missing: Mapping[str, Any]) -> tuple[DetailsEntry, ...]:
+    def since_received(part: str, missing: Mapping[str, Any]) -> list[DetailsEntry]:
         found = [DetailsEntry(said.at, said.number, {**missing, **said.value}) for said in versions(part)]
         if found and found[0].number > _FIRST:
             found.insert(0, DetailsEntry(received_at, _FIRST, missing))
-        return tuple(reversed(found[:-1]))
+        return found
 
+    def earlier(part: str, missing: Mapping[str, Any]) -> tuple[DetailsEntry, ...]:
+        return tuple(reversed(since_received(part, missing)[:-1]))
+
+    answers = [DetailsEntry(said.at, said.number, _answers(said.value)) for said in since_received("answers", {})]
+    answered = answers[-1].value if answers else {}
     alone = {entry["version"]: entry.get("receipt_alone", True) for entry in document.get("amendments") or ()}
     later = waiting_period.later_word(document)
     messages = [
@@ -157,7 +181,8 @@ def details_of(document: Mapping[str, Any], parts: Mapping[str, Any]) -> Details
         ),
         on_behalf={**_NOT_SAID, **newest("on_behalf").value},
         earlier_on_behalf=earlier("on_behalf", _NOT_SAID) if by_other else (),
-        answers={name: value for name, value in answers.items() if name != "threat_deadline"},
+        answers={name: value for name, value in answered.items() if name != "threat_deadline"},
+        answer_changes=_answer_changes(answers, alone),
         narratives=tuple(versions("narrative")),
         urls=tuple(versions("urls")),
         fingerprints=tuple(versions("fingerprints")),
@@ -174,10 +199,28 @@ def details_of(document: Mapping[str, Any], parts: Mapping[str, Any]) -> Details
         word_set_later_at=later.asked_at if later else None,
         handed_over_at=life.handed_over_at,
         confirmed_at=life.confirmed_at if retention_rules.confirmed_by_holder(life) else None,
-        threat_deadline=datetime.fromisoformat(deadline) if deadline else None,
+        threat_deadline=answered.get("threat_deadline"),
         call=(call := parts.get("call")),
         read_aloud_at=datetime.fromisoformat(call["assent"]["at"]) if call and call.get("assent") else None,
     )
+
+
+def _answers(stored: Mapping[str, Any]) -> Mapping[str, Any]:
+    deadline = stored.get("threat_deadline")
+    return {**stored, "threat_deadline": datetime.fromisoformat(deadline)} if deadline else stored
+
+
+def _answer_changes(answers: Sequence[DetailsEntry], alone: Mapping[int, bool]) -> tuple[AnswerChange, ...]:
+    """``answers``: every version, the first from when the report was received. ``alone``: by version."""
+    codes = {code for said in answers for code in said.value}
+    stood = {code: DetailsEntry(answers[0].at, answers[0].number, answers[0].value.get(code)) for code in codes}
+    changes = []
+    for said in answers[1:]:
+        before = {code: old for code, old in stood.items() if old.value != said.value.get(code)}
+        stood |= {code: DetailsEntry(said.at, said.number, said.value.get(code)) for code in before}
+        if before:
+            changes.append(AnswerChange(said.at, alone.get(said.number, True), before))
+    return tuple(reversed(changes))
 
 
 def written(document: Mapping[str, Any], parts: Mapping[str, Any], entries: str, part: str) -> tuple[Written, ...]:

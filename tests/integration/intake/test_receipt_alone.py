@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from services.intake.reports.waiting_period import WAIT
+from shared.web.formats import exact
+from shared.web.language import Language
 from tests.integration.intake.harness import IntakeHarness, new_key
 from tests.integration.intake.holding import audit_of, holder, owned
 from tests.support.clock import JumpClock
@@ -81,6 +83,36 @@ async def test_staff_see_a_changed_contact_what_it_was_and_the_word_to_check_wit
     assert "blue umbrella" in notice
     assert "sun" not in re.sub(r"<time[^>]*>", "", notice).split("agreed before the change", 1)[1]
     assert "010-2468-1357" in shown
+
+
+@pytest.mark.parametrize(
+    ("lang", "threatened", "no_longer", "finder"),
+    [
+        ("en", "<dt>Threatened</dt><dd>Yes <", "No longer given", "somebody at home who found it"),
+        ("ko", "<dt>협박 있음</dt><dd>예 <", "지워짐", "집에서 번호를 본 사람"),
+    ],
+)
+async def test_staff_see_what_was_answered_before_a_receipt_alone_changed_it(
+    harness: IntakeHarness, clock: JumpClock, lang: Language, threatened: str, no_longer: str, finder: str
+) -> None:
+    until = (clock.now() + timedelta(days=1)).replace(microsecond=0)
+    someone = await holder(harness, threat_deadline=until.isoformat(), seen_when="last week")
+    await owned(someone, "busan", seen=True)
+    clock.jump(hours=1)
+    await someone.done("amend", threatened=False, threat_deadline=None, seen_when="years ago")
+    ticket = harness.people.ticket(someone.report_id, "busan")
+    shown = (
+        await harness.http.post("/details", data={"ticket": ticket}, headers=HTML | {"Accept-Language": lang})
+    ).text
+    top = shown.split('id="threat-title"', 1)[1].split("</section>", 1)[0]
+    assert no_longer in top
+    assert exact(until, lang) in top
+    known = shown.split('id="facts-title"', 1)[1].split("</section>", 1)[0]
+    now, before = known.split("<h3>", 1)
+    assert threatened not in now
+    assert threatened in before
+    assert ("years ago" in now, "last week" in now, "last week" in before) == (True, False, True)
+    assert finder in before
 
 
 async def test_who_opened_the_details_is_told_to_the_reporter_once_and_by_centre(

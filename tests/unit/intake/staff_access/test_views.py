@@ -90,6 +90,39 @@ def test_a_victims_changed_contact_says_when_from_what_and_with_which_word_to_ch
     assert details.check_word == "rain"
 
 
+def test_answers_that_were_changed_are_shown_with_what_stood_before_from_when_and_who_could_change_them() -> None:
+    last = LATER + timedelta(hours=1)
+    parts = {
+        "answers": {"threatened": True, "threat_deadline": "2026-11-25T21:00:00+09:00", "already_told": ["police"]},
+        "answers:2": {"threatened": True, "money_demanded": True, "already_told": ["police"]},
+        "answers:3": {"threatened": False, "money_demanded": True, "already_told": ["police"]},
+    }
+    made = [
+        {"number": 1, "at": LATER, "version": 2, "receipt_alone": False},
+        {"number": 2, "at": last, "version": 3, "receipt_alone": True},
+    ]
+    details = details_of(document(amendments=made), parts)
+    deadline = datetime(2026, 11, 25, 12, tzinfo=UTC)
+    assert [(change.at, change.alone) for change in details.answer_changes] == [(last, True), (LATER, False)]
+    assert [
+        {code: (said.value, said.at) for code, said in change.before.items()} for change in details.answer_changes
+    ] == [
+        {"threatened": (True, NOW)},
+        {"threat_deadline": (deadline, NOW), "money_demanded": (None, NOW)},
+    ]
+    assert (details.threat_deadline, [said.value for said in details.earlier_deadlines]) == (None, [deadline])
+    once = details_of(document(amendments=made), {"answers": parts["answers"]})
+    assert (once.answer_changes, once.earlier_deadlines) == ((), ())
+
+
+def test_answers_first_given_later_are_a_change_from_none_that_hides_no_deadline() -> None:
+    given = {"money_demanded": False, "threat_deadline": "2026-11-25T21:00:00+09:00"}
+    details = details_of(document(amendments=[{"number": 1, "at": LATER, "version": 2}]), {"answers:2": given})
+    [change] = details.answer_changes
+    assert (change.at, change.alone, change.before["money_demanded"].value) == (LATER, True, None)
+    assert (details.answers["money_demanded"], details.earlier_deadlines) == (False, ())
+
+
 def test_the_word_to_check_with_is_never_one_that_a_receipt_alone_can_have_chosen() -> None:
     parts = {**CHANGED, "contact:3": {"channels": ["phone"], "phone": "3", "person_codeword": "snow"}}
 
