@@ -106,17 +106,17 @@ secrets: venv ## print the local secrets: whoever has them reads every report st
 
 ##@ Keep it
 .PHONY: backup verify-backup forecast restore finish-upgrade
-backup: venv ## an encrypted archive of stores, topics and offsets while it runs (TO=var/backups KEYS=var/backup-keys)
-	@$(PY) -m tools.backup take --to '$(or $(TO),var/backups)' --keys '$(or $(KEYS),var/backup-keys)'
+backup: venv ## an encrypted archive of stores, topics and offsets while it runs (TO=folder KEYS=folder; by default backups and backup-keys below IEUM_VAR_DIR)
+	@$(PY) -m tools.backup take $(if $(TO),--to '$(TO)') $(if $(KEYS),--keys '$(KEYS)')
 
 verify-backup: venv ## read a whole archive and compare it with its manifest (FROM=archive KEYS=folder)
-	@$(PY) -m tools.backup verify '$(or $(FROM),$(error say which: make verify-backup FROM=archive))' --keys '$(or $(KEYS),var/backup-keys)'
+	@$(PY) -m tools.backup verify '$(or $(FROM),$(error say which: make verify-backup FROM=archive))' $(if $(KEYS),--keys '$(KEYS)')
 
 forecast: venv ## how much disk the years will take, from an archive of what runs here (FROM=archive KEYS=folder PER_DAY=28.2)
-	@$(PY) -m tools.backup forecast '$(or $(FROM),$(error say which: make forecast FROM=archive))' --keys '$(or $(KEYS),var/backup-keys)' $(if $(PER_DAY),--per-day $(PER_DAY))
+	@$(PY) -m tools.backup forecast '$(or $(FROM),$(error say which: make forecast FROM=archive))' $(if $(KEYS),--keys '$(KEYS)') $(if $(PER_DAY),--per-day $(PER_DAY))
 
 restore: venv ## put an archive into an empty installation, erasures replayed (FROM=archive KEYS=folder REGISTER=folder; NO_REGISTER=1)
-	@$(PY) -m tools.backup restore '$(or $(FROM),$(error say which: make restore FROM=archive KEYS=folder REGISTER=folder))' --keys '$(or $(KEYS),var/backup-keys)' $(if $(NO_REGISTER),--without-register,--register '$(or $(REGISTER),$(error say where the erasure register is: REGISTER=folder))')
+	@$(PY) -m tools.backup restore '$(or $(FROM),$(error say which: make restore FROM=archive KEYS=folder REGISTER=folder))' $(if $(KEYS),--keys '$(KEYS)') $(if $(NO_REGISTER),--without-register,--register '$(or $(REGISTER),$(error say where the erasure register is: REGISTER=folder))')
 
 finish-upgrade: venv ## once the last process of the earlier build is gone: take away what only it needed
 	@$(LOCAL) in notify services.notify.migrations finish

@@ -51,9 +51,10 @@ class NotOpenedError(Exception):
 def main(arguments: Sequence[str]) -> int:
     """0: done; 1: refused or failed, in one line; 3: restored, and not opened since something is wrong with it."""
     os.umask(0o077)
-    given = _parser().parse_args(arguments)
+    settings = load(LocalSettings)
+    given = _parser(settings.var).parse_args(arguments)
     try:
-        return int(given.run(given, load(LocalSettings)))
+        return int(given.run(given, settings))
     except (ArchiveError, TargetError, SecretsError, IeumError, PyMongoError, OSError, *EXPECTED_ERRORS) as error:
         sys.stderr.write(f"{error}\n")
         return REFUSED
@@ -78,7 +79,7 @@ def end_in_order_on_signals() -> None:
         signal.signal(number, end)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(var: Path) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tools.backup", description=__doc__)
     commands = parser.add_subparsers(required=True)
     for name, run, text in (
@@ -91,9 +92,11 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text)
         command.set_defaults(run=run)
         if name != "open":
-            command.add_argument("--keys", type=Path, required=True, help="the folder of keys, apart from archives")
+            of_keys = "the folder of keys, apart from archives (default: %(default)s)"
+            command.add_argument("--keys", type=Path, default=var / "backup-keys", help=of_keys)
         if name == "take":
-            command.add_argument("--to", type=Path, required=True, help="the folder for archives")
+            of_archives = "the folder for archives (default: %(default)s)"
+            command.add_argument("--to", type=Path, default=var / "backups", help=of_archives)
         if name in ("verify", "forecast", "restore"):
             command.add_argument("archive", type=Path)
         if name == "forecast":

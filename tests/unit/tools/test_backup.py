@@ -45,8 +45,18 @@ def path(tmp_path: Path) -> Path:
         for number in range(MANY):
             writer.add("store/intake/reports", {"_id": str(number), "sealed": bytes([number % 251]) * 40})
         writer.add("topic/reports/0", {"offset": 0, "key": b"k", "value": b"v"})
-        writer.finish({"backup": "one"})
+        writer.finish({"backup": "one", "left_out": {}})
     return made
+
+
+def test_keys_are_looked_for_in_the_folder_of_data_that_is_set(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "elsewhere" / "backup-keys"
+    folder.mkdir(parents=True)
+    local_keys.write_private(folder / keys.PRIVATE, f"{KEY}\n")
+    monkeypatch.setenv("IEUM_VAR_DIR", str(tmp_path / "elsewhere"))
+    assert main(["verify", str(path)]) == 0, capsys.readouterr().err
 
 
 def test_what_was_written_is_read_and_counted(path: Path) -> None:

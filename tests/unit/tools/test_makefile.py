@@ -28,3 +28,17 @@ def test_a_command_that_lacks_what_it_is_about_says_how_it_is_called(target: str
         ["make", target, "PY=true"], cwd=PROJECT, env=env, capture_output=True, text=True, check=False
     )
     assert f"say which: make {target} " in done.stderr
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="left out: make is not installed")
+@pytest.mark.parametrize("target", ["backup", "verify-backup", "forecast", "restore"])
+def test_where_backups_and_their_keys_are_is_left_to_the_command_unless_it_is_said(target: str) -> None:
+    """It knows ``IEUM_VAR_DIR``."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    command = ["make", target, "FROM=archive", "NO_REGISTER=1", "PY=printf '<%s>'"]
+    done = subprocess.run(command, cwd=PROJECT, env=env, capture_output=True, text=True, check=True)
+    assert "<tools.backup>" in done.stdout
+    assert "var/" not in done.stdout
+    given = [*command, "KEYS=/media/the keys"]
+    done = subprocess.run(given, cwd=PROJECT, env=env, capture_output=True, text=True, check=True)
+    assert "<--keys></media/the keys>" in done.stdout
