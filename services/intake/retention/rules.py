@@ -87,10 +87,12 @@ def limited(life: Lifecycle, role: Role) -> bool:
 def confirmed_by_holder(life: Lifecycle) -> bool:
     """Return whether the person harmed confirmed it, since the hand-over if there was one.
 
-    A code proves nobody to be that person: whoever reported knows it too.
+    A code proves nobody to be that person: whoever reported knows it too. A hand-over leaves the report marked as made
+    by another, and only a confirmation after it takes the mark away (``confirmed``). Their moments do not tell which
+    came first: two processes wrote them, by two clocks.
     """
-    since = life.handed_over_at
-    return life.confirmed_at is not None and (since is None or life.confirmed_at >= since)
+    since_handed_over = life.handed_over_at is None or BY_OTHERS.isdisjoint(life.special)
+    return life.confirmed_at is not None and since_handed_over
 
 
 def silent(life: Lifecycle) -> bool:

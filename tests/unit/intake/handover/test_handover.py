@@ -101,6 +101,17 @@ def test_an_earlier_confirmation_does_not_count_for_who_took_it_over() -> None:
     assert retention_rules.confirmed(life, facts(), "s-2", LATER).confirmed_by == "s-2"
 
 
+@pytest.mark.parametrize("apart", [timedelta(minutes=-5), timedelta(minutes=5)])
+def test_which_came_first_does_not_rest_on_two_clocks(apart: timedelta) -> None:
+    """``apart``: how far ahead the clock of the confirming process is of the one that the report changed hands at."""
+    before = handed(retention_rules.confirmed(NEW, REPRESENTATIVE, "s-1", NOW - timedelta(minutes=1) + apart))
+    assert not retention_rules.confirmed_by_holder(before), "whoever reported used the code"
+    assert retention_rules.limited(before, Role.VICTIM)
+    since = retention_rules.confirmed(handed(), facts(), "s-2", NOW + timedelta(minutes=1) + apart)
+    assert retention_rules.confirmed_by_holder(since)
+    assert retention_rules.confirmed(since, facts(), "s-3", LATER) == since, "refused as nothing to confirm"
+
+
 def test_who_took_it_over_is_told_of_no_answer_to_whoever_reported_and_is_answered_for_words_of_their_own() -> None:
     life = retention_rules.confirmed(handed(), facts(), "s-1", NOW)
     before = [{"number": 1, "at": NOW - timedelta(hours=1)}, {"number": 2, "at": NOW - timedelta(minutes=1)}]
@@ -145,9 +156,7 @@ def test_staff_see_that_it_changed_hands_and_whose_contact_came_before() -> None
         "received_at": NOW - timedelta(days=1),
         "facts": facts().model_dump(mode="json"),
         "amendments": [{"number": 1, "at": NOW, "version": 2}],
-        "life": retention_rules.confirmed(NEW, REPRESENTATIVE, "s-1", NOW - timedelta(hours=1))
-        .model_copy(update={"handed_over_at": NOW})
-        .model_dump(),
+        "life": handed(retention_rules.confirmed(NEW, REPRESENTATIVE, "s-1", NOW - timedelta(hours=1))).model_dump(),
     }
     details = details_of(stored, parts)
     assert (details.by_other, details.handed_over_at, details.may_contact) == (True, NOW, False)
