@@ -22,7 +22,14 @@ from shared.kafka.connection import (
 )
 from shared.kafka.decoding import RawRecord, Received, decode_record, to_raw_record
 from shared.kafka.liveness import ended_task
-from shared.kafka.patches import fetch_apart, partitions_of, read_any_batch, wait_for_records, without_leader
+from shared.kafka.patches import (
+    fetch_apart,
+    last_seen_without_leader,
+    partitions_of,
+    read_any_batch,
+    wait_for_records,
+    without_leader,
+)
 from shared.settings import KafkaSettings
 from shared.topics import Topic
 
@@ -123,7 +130,7 @@ class Follower:
                 await self._read(consumer)
             except (TransientError, KafkaError) as error:
                 attempt = 0 if self._failure is None else attempt + 1
-                self._failure = f"cannot follow {', '.join(self._names)}: {type(error).__name__}"
+                self._failure = f"cannot follow {', '.join(self._names)}: {str(error)[:200] or type(error).__name__}"
                 _log.warning("reader.retried", topics=self._names, attempt=attempt, error=str(error)[:200])
             except Exception as error:
                 process.die("reader.failed", error, topics=self._names)
@@ -136,7 +143,13 @@ class Follower:
         timeout_ms = poll_ms(POLL_MS, limit)
         await bounded(consumer.start(), limit, "connecting a follower")
         tps = await _tps(consumer, self._names, limit)
-        ends = await bounded(consumer.end_offsets(tps), limit, "asking for the ends")
+        try:
+            ends = await bounded(consumer.end_offsets(tps), limit, "asking for the ends")
+        except (TransientError, KafkaError) as error:
+            if lost := last_seen_without_leader(consumer, tps):
+                named = ", ".join(sorted(f"{tp.topic}/{tp.partition}" for tp in lost))
+                raise TransientError(f"kafka: the brokers with copies are down, no leader of {named}") from error
+            raise
         for tp in tps:
             self._next[tp] = await self._begin_at(consumer, tp, ends[tp])
         consumer.assign(tps)

@@ -1,5 +1,6 @@
 """What followers and readers ask of their client."""
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
 from types import SimpleNamespace
@@ -24,6 +25,7 @@ from shared.kafka.reader import (
 )
 from shared.settings import KafkaSettings
 from shared.topics import CENTERS, LOADS, REPORTS, Topic
+from tests.support.waiting import eventually
 
 
 async def test_records_gather_at_the_broker_but_the_first_after_a_while_does_not_wait(
@@ -75,6 +77,29 @@ async def test_who_waits_for_a_partition_without_a_leader_asks_less_and_less_oft
     shortest, longest = FETCH_WAIT_MS, STUCK_WAIT_MS
     behind = [shortest, shortest, 10 * shortest, longest, longest, longest, shortest]
     assert waits == [*((wait,) for wait in behind), (FOLLOW_WAIT_MS,), (FOLLOW_WAIT_MS,)]
+
+
+async def test_who_waits_at_the_start_for_a_partition_without_a_leader_says_which(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    led, lost = TopicPartition("loads", 0), TopicPartition("centers", 0)
+
+    async def partitions(*_: object) -> list[TopicPartition]:
+        return [led, lost]
+
+    consumer: Any = create_autospec(AIOKafkaConsumer, instance=True)
+    consumer.end_offsets.side_effect = KafkaError
+    monkeypatch.setattr(reader, "_reader", lambda _: consumer)
+    monkeypatch.setattr(reader, "fetch_apart", lambda _: None)
+    monkeypatch.setattr(reader, "_tps", partitions)
+    monkeypatch.setattr(reader, "last_seen_without_leader", lambda *_: frozenset({lost}))
+    follower = Follower(KafkaSettings(), (LOADS, CENTERS), lambda _: None, from_start=True, clock=SystemClock())
+    starting = asyncio.create_task(follower.start())
+    await eventually(lambda: follower.check() != "not started", "it has asked for the ends")
+    assert "no leader of centers/0" in str(follower.check())
+    assert not starting.done(), "nothing is decided before centres are known"
+    starting.cancel()
+    await follower.stop()
 
 
 @pytest.mark.parametrize("limit", [0.5, 1.0, 2.0, 20.0])
