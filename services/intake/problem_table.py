@@ -118,7 +118,10 @@ REASONS: Final = (
     DocumentedReason("declines_every_center", n("No centre would be left.")),
     DocumentedReason(
         "too_many_declined",
-        n("An addition without a word that was set with the report declines more than three centres."),
+        n(
+            "An addition without a word that was set with the report declines more than three centres, or any where "
+            "such an addition changed the place."
+        ),
     ),
     DocumentedReason("only_here", n("“message_here” means only here: no other channel may be beside it.")),
     DocumentedReason("needs_phone", n("For this way of contact a phone number is needed.")),

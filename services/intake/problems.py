@@ -46,7 +46,8 @@ _ADMISSION: Final = {
     "deadline_out_of_range": gettext_noop("This is more than five years away from today. Check the year."),
     "nobody_and_others": gettext_noop("“nobody” cannot stand beside others."),
     "too_many_declined": gettext_noop(
-        "With the receipt alone at most three centres can be declined. Decline fewer, or call 1366."
+        "With the receipt alone at most three centres can be declined, and no more of them once the place was changed. "
+        "Please call 1366."
     ),
     "consent_needed": gettext_noop(
         "There is a way of contact, and nothing was agreed to. Leave the contact out, or say what was agreed to."

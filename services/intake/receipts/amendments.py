@@ -1,11 +1,12 @@
 """Apply an amendment to a report: all that is now true, judged anew. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 
 import orjson
 
+from services.intake.links import rules as link_rules
 from services.intake.receipts.models import Amendment
 from services.intake.reports import documents
 from services.intake.submissions.facts import NotAdmittedError, facts_of
@@ -96,6 +97,45 @@ def amended_facts(
         kept["urgency"] = before.urgency
         kept["urgency_reasons"] = tuple(one for one in reasons if one is not UrgencyReason.NONE_OF_THESE)
     return after.model_copy(update=kept)
+
+
+def demand_centre_not_chosen(document: Mapping[str, Any], before: ReportFacts, after: ReportFacts) -> None:
+    """Raise ``NotAdmittedError`` where more centres are declined once the place was changed with the receipt alone.
+
+    The declined centre loses the report at once, and the place says who has it next: whoever found the paper would
+    choose with two additions who reads the report.
+    """
+    moved = moves(before, after) or any(made.get("place") for made in document.get("amendments") or ())
+    if moved and _declines_more(before, after):
+        raise NotAdmittedError("declined_centers", "too_many_declined")
+
+
+def moves(before: ReportFacts, after: ReportFacts) -> bool:
+    """Return whether it changes the place."""
+    return (before.division, before.district) != (after.division, after.district)
+
+
+def linked(
+    document: Mapping[str, Any],
+    before: ReportFacts,
+    after: ReportFacts,
+    found: Sequence[str],
+    *,
+    receipt_alone: bool,
+) -> tuple[str, ...]:
+    """The reports it is linked with after an addition; ``found`` are those that the addition leads to.
+
+    A report follows its links to the next centre. So whoever declines one with the receipt alone loses the links that
+    additions with it brought: they may be to a report that was made to be found.
+    """
+    if not (receipt_alone and _declines_more(before, after)):
+        return link_rules.newest(found, before.linked_reports)
+    brought = {one for made in document.get("amendments") or () for one in made.get("linked") or ()}
+    return tuple(one for one in before.linked_reports if one not in brought)
+
+
+def _declines_more(before: ReportFacts, after: ReportFacts) -> bool:
+    return not set(after.declined_centers) <= set(before.declined_centers)
 
 
 def touched(amendment: Amendment) -> frozenset[str]:

@@ -101,7 +101,7 @@ def router(
         """Texts are added, answers are replaced, urgency is judged anew. Fields left out stay. Up to 20 times.
 
         Without a word that was set with the report it becomes no less urgent, a declined centre stays declined, and
-        at most three are: somebody else may have found the receipt.
+        at most three are, none once such an addition changed the place: somebody else may have found the receipt.
         """
         return await receipt_service.amend(asked, caller, key)
 

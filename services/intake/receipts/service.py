@@ -302,11 +302,14 @@ class ReceiptService:
         try:
             whole = amendments.merged(before, documents.opened(document, self._keyring), asked, receipt_alone=alone)
             facts = amendments.amended_facts(before, whole, asked, now, seoul_date(now), receipt_alone=alone)
+            if alone:
+                amendments.demand_centre_not_chosen(document, before, facts)
         except ValidationError as error:
             raise problems.from_errors(error) from None
         except NotAdmittedError as error:
             raise problems.from_admission(error) from None
-        facts = facts.model_copy(update={"linked_reports": link_rules.newest(found.linked, before.linked_reports)})
+        links = amendments.linked(document, before, facts, found.linked, receipt_alone=alone)
+        facts = facts.model_copy(update={"linked_reports": links})
         parts = documents.personal_parts(content_of(whole))
         fields: dict[str, Any] = {"facts": facts.model_dump(mode="json")}
         for part in sorted(amendments.touched(asked)):
@@ -319,6 +322,10 @@ class ReceiptService:
         made = {"number": taken.number, "at": now, "version": version, "receipt_alone": alone}
         if amendments.changes_contact(asked):
             made["contact"] = True
+        if alone and amendments.moves(before, facts):
+            made["place"] = True
+        if alone and (brought := [one for one in links if one not in before.linked_reports]):
+            made["linked"] = brought
         pushed: dict[str, Any] = {"amendments": made}
         if asked.consents is not None:
             fields["consents"] = asked.consents.model_dump(mode="json")

@@ -2,15 +2,17 @@
 
 import re
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from services.intake.reports.waiting_period import WAIT
 from shared.web.formats import exact
 from shared.web.language import Language
-from tests.integration.intake.harness import IntakeHarness, new_key
-from tests.integration.intake.holding import audit_of, holder, owned
+from tests.integration.intake.harness import LEAST, IntakeHarness, new_key
+from tests.integration.intake.holding import Holder, audit_of, holder, owned
 from tests.support.clock import JumpClock
+from tests.support.waiting import eventually
 
 HTML = {"Accept": "text/html", "Accept-Language": "en"}
 
@@ -277,3 +279,48 @@ async def test_the_answer_to_a_repeat_says_which_word_counts(harness: IntakeHarn
         assert (once.status_code, again.status_code) == (202, 202)
         assert once.json() == again.json()
         assert {name: told for name, told in again.json().items() if name.startswith("word")} == said
+
+
+async def test_who_found_a_receipt_chooses_no_centre_by_the_place_and_declining(harness: IntakeHarness) -> None:
+    elsewhere: dict[str, Any] = {"division": "jeju"}
+    declining: dict[str, Any] = {"declined_centers": ["ulsan"]}
+
+    async def refused(someone: Holder, **said: Any) -> None:
+        answer = await someone.post("amend", **said)
+        assert (answer.status_code, answer.json()["errors"][0]["reason"]) == (422, "too_many_declined")
+
+    await refused(someone := await holder(harness), **elsewhere, **declining)
+    assert (await someone.stored())["facts"]["division"] != "jeju"
+    await someone.done("amend", **elsewhere)
+    await refused(someone, **declining)
+    await someone.done("amend", narrative="what else is said is taken")
+    await (other := await holder(harness)).done("amend", **declining)
+    await other.done("amend", **elsewhere)
+    await other.done("amend", **declining)
+    await refused(other, declined_centers=["busan"])
+    with_word = await holder(harness, word="my own word")
+    await with_word.done("amend", **elsewhere, **declining, word="my own word")
+    assert (await with_word.stored())["facts"]["declined_centers"] == ["ulsan"]
+
+
+async def test_a_report_follows_no_link_that_a_found_receipt_brought_when_a_centre_is_declined(
+    harness: IntakeHarness,
+) -> None:
+    own, made_to_be_found = "https://seen.example/own", "https://seen.example/made-to-be-found"
+    linked = [
+        (await harness.lodge({**LEAST, "urls": [address]})).json()["report_id"] for address in (own, made_to_be_found)
+    ]
+    await eventually(lambda: all_links_written(harness))
+    someone = await holder(harness, urls=[own])
+    await someone.done("amend", urls=[made_to_be_found])
+    assert (await someone.stored())["facts"]["linked_reports"] == linked[::-1], "staff see it"
+    await someone.done("amend", declined_centers=["ulsan"], urls=[made_to_be_found])
+    assert (await someone.stored())["facts"]["linked_reports"] == linked[:1]
+    with_word = await holder(harness, word="my own word")
+    await with_word.done("amend", declined_centers=["ulsan"], urls=[made_to_be_found], word="my own word")
+    assert linked[1] in (await with_word.stored())["facts"]["linked_reports"]
+
+
+async def all_links_written(harness: IntakeHarness) -> bool:
+    waiting = await harness.collection.count_documents({"links_since": {"$exists": True}})
+    return not harness.intake.link_service.in_flight and not waiting
