@@ -173,7 +173,7 @@ def test_a_job_that_reports_alerts_or_sign_ins_wait_for_has_a_name_that_wakes_so
         assert any(re.fullmatch(alternative, name) for name in names), f"no job is called {alternative}"
     assert {name for name in names if re.fullmatch(waking, name)} == {
         *("alerts-*", "alerts-urgent", "alerts-urgent-held", "relay", "case-relay", "center-relay"),
-        *("auditor", "heartbeat", "store-watch", "sign-in-provider"),
+        *("auditor", "heartbeat", "store-watch", "sign-in-provider", "closing"),
     }
 
 
