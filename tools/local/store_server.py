@@ -117,8 +117,8 @@ class _Session(Protocol):
     def log_flush(self, config: str) -> None: ...
 
 
-class _Few(NamedTuple):
-    """How many documents a search asks for, and by which field and in which direction they are to be the first."""
+class _Limit(NamedTuple):
+    """How many documents a search asks for, and of which order they are to be the first."""
 
     number: int
     field: str | None
@@ -127,8 +127,8 @@ class _Few(NamedTuple):
     """What its expressions may name."""
 
 
-class _Entries(NamedTuple):
-    """A stretch of an index, or of the ids where it has no name, from ``low`` to ``high`` as they are stored."""
+class _IndexRange(NamedTuple):
+    """A part of an index, or of the ids where it has no name, from ``low`` to ``high`` as they are stored."""
 
     name: str | None
     low: bytes
@@ -150,8 +150,8 @@ class _Now(threading.local):
     """Options of collections, likewise."""
     rewritten: tuple[int, Document, Indexes] | None = None
     """A record that a transaction puts another document into, that one, and the indexes whose entries change."""
-    few: _Few | None = None
-    """What it searches, where that is a number of documents in an order."""
+    limit: _Limit | None = None
+    """Of the search that it does."""
     counted: tuple[Document, int] | None = None
     """What it counts, and up to which number."""
 
@@ -526,13 +526,13 @@ class Storage(storage.Storage):  # type: ignore[misc]  # it has no types
         field, direction = self._single_sort_spec(sort)
         others = any(options.get(name) for name in ("hint", "collation", "min_bound", "max_bound"))
         if most > 0 and not others and (field is not None or not sort):
-            _NOW.few = _Few(skip + most, field, direction or 1, options.get("let"))
+            _NOW.limit = _Limit(skip + most, field, direction or 1, options.get("let"))
         try:
             with self._definitions_read_once():
                 found = super().find_matching(db, coll, filter, skip=skip, limit=limit, sort=sort, **options)
                 return cast("list[Document]", found)
         finally:
-            _NOW.few = None
+            _NOW.limit = None
 
     _candidates_iter = _with_definitions_read_once(storage.Storage._candidates_iter)
 
@@ -728,29 +728,29 @@ class Storage(storage.Storage):  # type: ignore[misc]  # it has no types
     def _try_index_lookup(
         self, db: str, coll: str, wanted: Document, *, collation: object = None
     ) -> list[Document] | None:
-        """Return the documents to look at, in the index's order; of a search for a few, those and no others."""
-        few = _NOW.few
-        entries = self._entries_in_order(db, coll, wanted, few) if few is not None else None
-        if few is None or entries is None:
+        """Return the documents to look at, in the index's order; up to the limit, where that order is asked for."""
+        limit = _NOW.limit
+        entries = self._ordered_range(db, coll, wanted, limit) if limit is not None else None
+        if limit is None or entries is None:
             every = super()._try_index_lookup(db, coll, wanted, collation=collation)
             return cast("list[Document] | None", every)
-        backwards = few.direction < 0
-        records = self._records_of(db, coll, entries, backwards=backwards)
+        backwards = limit.direction < 0
+        records = self._walk(db, coll, entries, backwards=backwards)
         first: list[Document] = []
-        while some := [*itertools.islice(records, few.number - len(first))]:
+        while some := [*itertools.islice(records, limit.number - len(first))]:
             storage._deadline.check()
             found = self._docs_by_recordids(db, coll, some)
-            first += [one for one in found if query.matches(one, wanted, vars=few.variables)]
+            first += [one for one in found if query.matches(one, wanted, vars=limit.variables)]
         return first[::-1] if backwards else first
 
-    def _entries_in_order(self, db: str, coll: str, wanted: Document, few: _Few) -> _Entries | None:
-        """Return the entries of an index that are in the order asked for, of which the first that match are the few.
+    def _ordered_range(self, db: str, coll: str, wanted: Document, limit: _Limit) -> _IndexRange | None:
+        """Return the range of an index that holds all that is wanted, in the order asked for; None where none does.
 
-        That is one over the field of the order, behind fields that are asked for by one value each. Of several the one
-        with most fields, and of those the one of few documents.
+        Its last field is the one of the order; those before it are asked for by one value each. Of several indexes the
+        one with most fields is taken, and of those a partial one.
         """
-        spans = {name: span for name, one in wanted.items() if (span := _span(one))}
-        field = few.field if few.field is not None else next(iter(spans), None)
+        bounds = {name: some for name, one in wanted.items() if (some := _bounds_of(one))}
+        field = limit.field if limit.field is not None else next(iter(bounds), None)
         if field is None or storage._id_point_lookup_keys(wanted.get("_id", {})) is not None:
             return None
         known, found = self._definitions_of(db, coll), []
@@ -761,7 +761,7 @@ class Storage(storage.Storage):  # type: ignore[misc]  # it has no types
                 last == field
                 and key[last] == 1
                 and all(type(wanted.get(one)) in PLAIN and key[one] in (1, -1) for one in before)
-                and (before or field in spans)
+                and (before or field in bounds)
                 and name not in known.multikey
                 and not known.options[name].get("collation")
                 and (partial is None or self._query_implies_partial(wanted, partial))
@@ -769,15 +769,15 @@ class Storage(storage.Storage):  # type: ignore[misc]  # it has no types
             ):
                 found.append((len(before), partial is not None, name, key))
         if not found and field == "_id" and wanted.keys() <= {"_id"} and not self._is_timeseries(db, coll):
-            return _Entries(None, *_stretch(b"", spans.get("_id", {})))
+            return _IndexRange(None, *_range_of(b"", bounds.get("_id", {})))
         if not found:
             return None
         _, _, name, key = max(found, key=lambda one: one[:2])
         stored = [storage.encode_value_directed(wanted[one], key[one]) for one in [*key][:-1]]
-        low, high = _stretch(b"".join(one + storage.COMPOUND_SEP for one in stored), spans.get(field, {}))
-        return _Entries(name, storage._escape_kb(low), storage._escape_kb(high))
+        low, high = _range_of(b"".join(one + storage.COMPOUND_SEP for one in stored), bounds.get(field, {}))
+        return _IndexRange(name, storage._escape_kb(low), storage._escape_kb(high))
 
-    def _records_of(self, db: str, coll: str, entries: _Entries, *, backwards: bool) -> Iterator[int]:
+    def _walk(self, db: str, coll: str, entries: _IndexRange, *, backwards: bool) -> Iterator[int]:
         name, low, high = entries
         cursor = self._cursor(storage._NAT_SEQ_TABLE if name is None else storage._IDX_ENTRIES_TABLE)
         place = (db, coll) if name is None else (db, coll, name)
@@ -812,13 +812,13 @@ class Storage(storage.Storage):  # type: ignore[misc]  # it has no types
         return after
 
 
-def _span(value: object) -> Document:
+def _bounds_of(value: object) -> Document:
     """The bounds that a field is asked for by; none where one of them is no plain value. What else is asked narrows."""
     bounds = {name: one for name, one in value.items() if name in BOUNDS} if isinstance(value, dict) else {}
     return bounds if all(type(one) in PLAIN for one in bounds.values()) else {}
 
 
-def _stretch(before: bytes, span: Document) -> tuple[bytes, bytes]:
+def _range_of(before: bytes, span: Document) -> tuple[bytes, bytes]:
     """Where entries within bounds begin and end. Whether an end belongs to them, who compares the documents tells."""
     stored = {name: before + storage.encode_value_directed(one) for name, one in span.items()}
     low = [one for name, one in stored.items() if name.startswith("$gt")]
