@@ -135,7 +135,7 @@ class HandoverService:
         contact = asked.contact.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
         name = f"contact:{version}"
         number = len(document.get("amendments") or ()) + 1
-        pushed = {"amendments": {"number": number, "at": now, "version": version}}
+        pushed = {"amendments": {"number": number, "at": now, "version": version, "parts": ["contact"]}}
         if document.get("consents"):
             pushed["earlier_consents"] = {**document["consents"], "until": now}
         return ReportUpdate(

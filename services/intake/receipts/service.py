@@ -312,14 +312,15 @@ class ReceiptService:
         facts = facts.model_copy(update={"linked_reports": links})
         parts = documents.personal_parts(content_of(whole))
         fields: dict[str, Any] = {"facts": facts.model_dump(mode="json")}
-        for part in sorted(amendments.touched(asked)):
+        touched = sorted(amendments.touched(asked))
+        for part in touched:
             name = f"{part}:{version}"
             fields[f"sealed.fields.{name}"] = key.encrypt(name, parts.get(part, b"{}"))
         if found.digests:
             fields |= documents.to_be_found(
                 link_rules.merged(document.get(documents.DIGESTS) or (), found.digests), now
             )
-        made = {"number": taken.number, "at": now, "version": version, "receipt_alone": alone}
+        made = {"number": taken.number, "at": now, "version": version, "parts": touched, "receipt_alone": alone}
         if amendments.changes_contact(asked):
             made["contact"] = True
         if alone and amendments.moves(before, facts):

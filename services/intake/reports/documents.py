@@ -1,6 +1,6 @@
 """A report as one document: facts in the open, everything personal sealed, its first event embedded."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -9,6 +9,7 @@ import orjson
 from services.intake.reports.models import Progress
 from services.intake.submissions.models import Consents
 from shared.encryption import DataKey, Keyring, WrappedKey
+from shared.errors import PermanentError
 from shared.events.base import Record
 from shared.events.reports import ReportFacts
 from shared.outbox import pending
@@ -37,6 +38,8 @@ DIGESTS: Final = "links"
 UNINDEXED_SINCE: Final = "links_since"
 UNASSIGNED_SINCE: Final = "unassigned_since"
 """When a report that no centre has yet was received; gone once one has it."""
+_TEXTS: Final = {"messages": "message", "replies": "answer", "notes": "note"}
+"""The lists of later texts, and the sealed part that each of their entries has."""
 _ANSWERED: Final = "answers"
 """The sealed part that gathers single answers."""
 _ANSWERS: Final = (
@@ -142,9 +145,25 @@ def personal_parts(content: bytes) -> dict[str, bytes]:
 
 
 def opened(document: Document, keyring: Keyring) -> dict[str, Any]:
-    """The personal parts of a document, decrypted. Raises ``PermanentError`` if any part was changed or moved."""
-    key = key_of(document, keyring)
-    return {name: orjson.loads(key.decrypt(name, bytes(blob))) for name, blob in document["sealed"]["fields"].items()}
+    """The personal parts of a document, decrypted.
+
+    Raises ``PermanentError`` if any part was changed or moved, or if one that came after the report was removed: an
+    earlier contact would stand as the present one.
+    """
+    key, fields = key_of(document, keyring), document["sealed"]["fields"]
+    if removed := [name for name in _came_later(document) if name not in fields]:
+        raise PermanentError("not_opened", f"{removed[0]} was removed")
+    return {name: orjson.loads(key.decrypt(name, bytes(blob))) for name, blob in fields.items()}
+
+
+def _came_later(document: Document) -> Iterator[str]:
+    """Yield the names of the sealed parts that additions, messages, answers and notes brought."""
+    for made in document.get("amendments") or ():
+        for part in made.get("parts", ("contact",) if made.get("contact") else ()):  # 0.2.0 noted only a contact
+            yield f"{part}:{made['version']}"
+    for entries, part in _TEXTS.items():
+        for left in document.get(entries) or ():
+            yield f"{part}:{left['number']}"
 
 
 def opened_at(document: Document) -> dict[int, datetime]:

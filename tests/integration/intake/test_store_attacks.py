@@ -309,3 +309,14 @@ async def test_every_field_of_a_report_is_authenticated_or_named_as_not(harness:
     fields = set(await someone.stored())
     assert fields - {*STEERING, *BESIDE} == set()
     assert len(fields & set(STEERING)) > 12
+
+
+async def test_a_later_contact_removed_in_the_store_brings_no_earlier_one_back(harness: IntakeHarness) -> None:
+    victim = await holder(harness)
+    await owned(victim)
+    await victim.done("amend", contact={"channels": ["phone"], "phone": "010-1111-2222"})
+    later = next(name for name in (await victim.at_rest())["sealed"]["fields"] if name.startswith("contact:"))
+    await drop(victim, f"sealed.fields.{later}")
+    opened = await harness.http.post("/details", data={"ticket": harness.people.ticket(victim.report_id, "busan")})
+    assert "010-2468-1357" not in opened.text, "staff would call the number that is no longer safe"
+    assert opened.json()["code"] == "not_opened"
