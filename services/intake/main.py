@@ -353,7 +353,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
             description=gettext_noop("Lodge a report from any front end, and ask with its receipt where it stands."),
             tags={
                 "reports": "Submit a report.",
-                "receipts": "What the holder of a receipt may ask, add and take back.",
+                "receipts": "What the holder of a receipt may ask, add and withdraw.",
                 "callbacks": "What a front end is told by itself.",
             },
             problems=problem_table.PROBLEMS,

@@ -41,7 +41,7 @@ PROBLEMS: Final = (
         409,
         n("The Idempotency-Key was used before, with another content. Nothing was changed."),
     ),
-    DocumentedProblem("withdrawn", 409, n("The report was taken back: undo that first.")),
+    DocumentedProblem("withdrawn", 409, n("The report was withdrawn: undo that first.")),
     DocumentedProblem("too_late", 409, n("The time for undoing a withdrawal has passed.")),
     DocumentedProblem(
         "not_with_this_receipt",
@@ -61,7 +61,7 @@ PROBLEMS: Final = (
     DocumentedProblem(
         "word_waits", 409, n("A word was set and does not count yet. No other is taken until it is made void.")
     ),
-    DocumentedProblem("erased", 410, n("The report was erased. Nobody can read it or add to it.")),
+    DocumentedProblem("erased", 410, n("The report was destroyed. Nobody can read it or add to it.")),
     DocumentedProblem("empty", 422, n("An addition has nothing in it.")),
     DocumentedProblem("not_understood", 422, n("Destroying at once needs “understood”.")),
     DocumentedProblem("not_the_person", 422, n("Taking a report over needs “i_am_the_person”.")),

@@ -127,7 +127,7 @@ def of(error: Problem | NotAdmittedError | ConflictError | TransientError) -> Pr
 
 
 _STEPS: Final[dict[str, tuple[int, str]]] = {
-    "erased": (410, gettext_noop("This report was erased. Nobody can read it or add to it any more.")),
+    "erased": (410, gettext_noop("This report was destroyed. Nobody can read it or add to it any more.")),
     "withdrawn": (409, gettext_noop("This report was withdrawn. Undo that first, or make a new report.")),
     "too_late": (409, gettext_noop("The time for undoing the withdrawal has passed.")),
     "not_understood": (

@@ -102,7 +102,7 @@ REASONS: Final[dict[str, str]] = {
     "owner_changed": n("Another centre owns it"),
     "owner_not_known_yet": n("Owner not known yet"),
     "withdrawn": END_REASONS[EndReason.WITHDRAWN],
-    "erased": n("Erased"),
+    "erased": n("Destroyed"),
     "passed_over": n("A record of it was passed over"),
     "unknown_report": n("No such report"),
     "not_opened": n("Sealed parts did not open"),

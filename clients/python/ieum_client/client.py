@@ -159,7 +159,7 @@ class Client:
         word: str | None = None,
         visitor: str | None = None,
     ) -> StatusAnswer:
-        """Take a report back; can be undone for 72 hours.
+        """Withdraw a report; can be undone for 72 hours.
 
         ``at_once`` is not sent again by itself once it may have arrived: ask for the status.
         """
@@ -330,7 +330,7 @@ class AsyncClient:
         word: str | None = None,
         visitor: str | None = None,
     ) -> StatusAnswer:
-        """Take a report back; can be undone for 72 hours.
+        """Withdraw a report; can be undone for 72 hours.
 
         ``at_once`` is not sent again by itself once it may have arrived: ask for the status.
         """

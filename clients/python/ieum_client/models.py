@@ -464,7 +464,7 @@ class Submission(TypedDict):
     word: NotRequired[str | None]
     """A word of the reporter's own.
 
-    If given, messages, additions and taking the report back need it beside the receipt. It is not stored and
+    If given, messages, additions and withdrawing the report need it beside the receipt. It is not stored and
     cannot be found again.
     """
     word_for_status: NotRequired[bool]

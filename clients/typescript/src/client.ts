@@ -143,7 +143,7 @@ export class Client {
   }
 
   /**
-   * Take a report back; can be undone for 72 hours.
+   * Withdraw a report; can be undone for 72 hours.
    *
    * `at_once` is not sent again by itself once it may have arrived: ask for the status.
    */

@@ -377,7 +377,7 @@ export interface Submission {
   /**
    * A word of the reporter's own.
    *
-   * If given, messages, additions and taking the report back need it beside the receipt. It is not stored and
+   * If given, messages, additions and withdrawing the report need it beside the receipt. It is not stored and
    * cannot be found again.
    */
   word?: string | null;
@@ -438,7 +438,7 @@ export interface AmendmentAsked {
   consents?: Consents | null;
 }
 
-/** The report is to be taken back. */
+/** The report is to be withdrawn. */
 export interface WithdrawalAsked {
   receipt: string;
   /** The word that was set for this receipt, if one was. */

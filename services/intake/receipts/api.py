@@ -107,7 +107,7 @@ def router(
 
     @routes.post(
         "/withdraw",
-        summary="Take a report back",
+        summary="Withdraw a report",
         openapi_extra=refuses(*CHANGED, "not_understood", "not_with_this_receipt", "erased"),
         responses=answered(200, ANSWERS["withdraw"]),
         dependencies=[Depends(write)],

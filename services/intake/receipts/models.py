@@ -67,7 +67,7 @@ class MessageAsked(ReceiptQuestion):
 
 
 class WithdrawalAsked(ReceiptQuestion):
-    """The report is to be taken back."""
+    """The report is to be withdrawn."""
 
     at_once: bool = Field(default=False, description="Destroy it sooner than in 72 hours. Needs `understood`.")
     understood: bool = Field(

@@ -17,7 +17,7 @@ TITLES: Final = {
     State.SUPPORTED: n("The centre is supporting you."),
     State.CLOSED: n("The report is closed."),
     State.WITHDRAWN: n("The report was withdrawn."),
-    State.ERASED: n("The report was erased."),
+    State.ERASED: n("The report was destroyed."),
     State.HANDED_OVER: n("The report was handed over."),
     State.MOVED: n("Your report has moved to another centre."),
 }
@@ -90,8 +90,8 @@ _DONE: Final = (
     ("contacted_at", n("In contact")),
 )
 _CLOSED: Final = n("Support ended")
-_WITHDRAWN: Final = n("Taken back")
-_ERASED: Final = n("Erased")
+_WITHDRAWN: Final = n("Withdrawn")
+_ERASED: Final = n("Destroyed")
 _HANDED_OVER: Final = n("Handed over")
 
 

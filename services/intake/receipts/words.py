@@ -49,7 +49,7 @@ PAGES: Final[Mapping[str, ActionWords]] = {
         n("Set or change your word"),
         n(
             "If somebody else could see your receipt number, a word only you know keeps them from writing in your name "
-            "or taking your report back. How far your report is can still be seen with the number alone, unless you "
+            "or withdrawing your report. How far your report is can still be seen with the number alone, unless you "
             "choose otherwise below. A first word counts 24 hours after it is set: else whoever finds the number could "
             "lock you out. Until then it can be made void on the status page."
         ),
@@ -64,12 +64,12 @@ PAGES: Final[Mapping[str, ActionWords]] = {
         n("Make it void"),
     ),
     "withdraw": ActionWords(
-        n("Take your report back"),
+        n("Withdraw your report"),
         n("You may do this at any time, and need not say why."),
-        n("Take my report back"),
+        n("Withdraw my report"),
     ),
     "undo": ActionWords(
-        n("Undo taking your report back"),
+        n("Undo the withdrawal"),
         n("The centre can read your report again and helps you as before."),
         n("Undo it"),
     ),
@@ -98,7 +98,7 @@ DONE: Final[Mapping[str, str]] = {
     "add": n("What you added is with the centre."),
     "contact": n("From now on the centre uses only what you chose just now."),
     "word": n("Your word is set. Please remember it: we do not know it and cannot find it again."),
-    "withdraw": n("Your report was taken back. From now on nobody contacts you and nobody can open it."),
+    "withdraw": n("Your report was withdrawn. From now on nobody contacts you and nobody can open it."),
     "undo": n("Your report is open again."),
     "keep": n("The code no longer counts."),
     "void-word": n("The word does not count."),

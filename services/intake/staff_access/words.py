@@ -51,7 +51,7 @@ REFUSALS: Final[dict[str, tuple[int, str]]] = {
     "not_allowed": (403, n("Only counsellors and leads of the centre that owns the report may open its details.")),
     "unknown_report": (404, n("There is no such report here.")),
     "withdrawn": (410, n("The reporter withdrew this report. Its details are sealed, and nobody may contact them.")),
-    "erased": (410, n("This report was erased. Its details are gone for good.")),
+    "erased": (410, n("This report was destroyed. Its details are gone for good.")),
     "owner_changed": (409, n("Another centre owns this report now. Only that centre may open its details.")),
     "owner_not_known_yet": (
         503,
@@ -82,7 +82,7 @@ NOT_WRITTEN: Final[dict[str, tuple[int, str]]] = {
         ),
     ),
     "withdrawn": (410, n("The reporter has withdrawn this report. All contact has stopped. Nothing was kept.")),
-    "erased": (410, n("This report was erased. Nothing was kept.")),
+    "erased": (410, n("This report was destroyed. Nothing was kept.")),
     "owner_changed": (409, n("Another centre owns this report now. Nothing was kept.")),
     "not_agreed": (409, n("The reporter did not agree to messages here and left none. Nothing was kept.")),
     "too_many": (409, n("There are too many already. Nothing was kept.")),

@@ -328,7 +328,7 @@ class Submission(SubmissionPart):
     consents: Consents | None = None
     word: Annotated[Word | None, BeforeValidator(nothing)] = Field(
         default=None,
-        description="A word of the reporter's own. If given, messages, additions and taking the report back need it "
+        description="A word of the reporter's own. If given, messages, additions and withdrawing the report need it "
         "beside the receipt. It is not stored and cannot be found again.",
     )
     word_for_status: bool = Field(default=False, description=WORD_FOR_STATUS)

@@ -26,7 +26,7 @@ _UNKNOWN: Final = n(
     "status needs your word, leave this empty: this report is taken all the same."
 )
 """Alike for both: it tells nobody whether there is such a report."""
-_TAKEN_BACK: Final = n("That report was taken back, so this one stands by itself. Please leave this empty.")
+_TAKEN_BACK: Final = n("That report was withdrawn, so this one stands by itself. Please leave this empty.")
 _HANDED_OVER: Final = n(
     "That report was handed over to the person it is about, so this one stands by itself. Please leave this empty."
 )

@@ -149,7 +149,7 @@ MOVED: Final = {
 """Why an owner changed; the decision then says why it became this one."""
 CAME_BACK: Final[Mapping[tuple[CauseKind, EndReason | None], str]] = {
     (CauseKind.REPORT, EndReason.WITHDRAWN): gettext_noop(
-        "The reporter took the withdrawal back; %(left)s is closed by now, or they do not want it."
+        "The reporter undid the withdrawal; %(left)s is closed by now, or they do not want it."
     ),
     (CauseKind.REPORT, EndReason.CLOSED): gettext_noop(
         "%(left)s had closed the case. The reporter added that they do not want %(left)s, so it is open elsewhere."
@@ -163,7 +163,7 @@ UPDATED: Final = {
     UpdateKind.AMENDED: gettext_noop("The reporter added something; %(owner)s was told."),
     UpdateKind.MESSAGE_LEFT: gettext_noop("The reporter left a message; %(owner)s was told."),
     UpdateKind.REOPENED: gettext_noop("%(owner)s took the case up again."),
-    UpdateKind.REINSTATED: gettext_noop("The reporter took the withdrawal back; %(owner)s has it again."),
+    UpdateKind.REINSTATED: gettext_noop("The reporter undid the withdrawal; %(owner)s has it again."),
     UpdateKind.TRANSFER_VOID: gettext_noop("A transfer was accepted and could not be carried out; %(owner)s keeps it."),
 }
 ENDED: Final = {

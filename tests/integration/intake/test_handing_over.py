@@ -252,7 +252,7 @@ async def test_the_pages_lead_from_one_to_the_other_without_script(harness: Inta
         ("hand-over", "ko", "넘겨주면 이렇게 돼요"),
         ("hand-over", "en", "What happens when you hand it over"),
         ("withdraw", "ko", "철회하면 이렇게 돼요"),
-        ("withdraw", "en", "What happens when you take it back"),
+        ("withdraw", "en", "What happens when you withdraw it"),
     ],
 )
 async def test_a_page_says_what_happens_when_you_do_what_it_is_about(

@@ -135,11 +135,11 @@ async def test_with_a_word_set_with_the_report_it_is_destroyed_at_once(harness: 
     await press(someone, "withdraw", word="umbrella")
     done = await press(someone, "destroy", understood="yes", word="umbrella")
     assert "As you asked, your report was destroyed for ever." in done.text
-    assert "The report was erased." in done.text
+    assert "The report was destroyed." in done.text
     assert await erased(someone)
     assert 'action="/status/undo' not in done.text
     after = await press(someone, "message", text="x")
-    assert (after.status_code, "This report was erased." in after.text) == (410, True)
+    assert (after.status_code, "This report was destroyed." in after.text) == (410, True)
 
 
 async def test_a_special_report_offers_no_destruction(harness: IntakeHarness) -> None:

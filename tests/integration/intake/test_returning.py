@@ -50,7 +50,7 @@ async def test_wrong_taken_back_and_handed_over_receipts_are_said_at_the_field_a
         (guarded.receipt, "No report has this receipt number, or its status needs a word."),
         (from_number(77), "No report has this receipt number"),
         ("12", "No report has this receipt number"),
-        (gone.receipt, "That report was taken back"),
+        (gone.receipt, "That report was withdrawn"),
         (former.receipt, "That report was handed over"),
         (drill.receipt, "That report was a drill"),
     ):
