@@ -110,7 +110,7 @@ _SENTENCES: Final = {
 }
 _ANYWHERE: Final = {
     "resident_registration_number": n(
-        "There seems to be a resident registration number here. For your safety, please remove it."
+        "There seems to be a resident registration number here. By law it cannot be kept: please remove it."
     ),
     "media_bytes": n("There seems to be a picture or file here. Please send only its link."),
     "control_character": n("There are characters here that cannot be read. Please type the text again."),
@@ -128,7 +128,7 @@ _IN_LINE: Final = {
 """The same where the line is known."""
 _IN_ANY_LINE: Final = {
     "resident_registration_number": n(
-        "There seems to be a resident registration number in line %(line)s. For your safety, please remove it."
+        "There seems to be a resident registration number in line %(line)s. By law it cannot be kept: please remove it."
     ),
     "media_bytes": n("There seems to be a picture or file in line %(line)s. Please send only its link."),
     "control_character": n("There are characters in line %(line)s that cannot be read. Please type it again."),

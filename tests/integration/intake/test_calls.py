@@ -283,7 +283,12 @@ async def test_what_must_not_be_kept_is_refused_by_its_field_and_the_rest_is_kep
 async def test_an_operator_reads_what_is_wrong_as_the_rest_of_the_page_speaks(operator: Operator) -> None:
     at = await operator.begin()
     told = await operator.post(f"{at}?lang=ko", script=True, only=["narrative"], narrative="900101-1234567")
-    assert told.json()["problems"]["narrative"] == "주민등록번호로 보이는 숫자가 있습니다. 안전을 위해 지우십시오."
+    assert (
+        told.json()["problems"]["narrative"]
+        == "주민등록번호로 보이는 숫자가 있습니다. 법으로 보관이 금지되어 있으니 지우십시오."
+    )
+    told = await operator.post(f"{at}?lang=en", script=True, only=["narrative"], narrative="900101-1234567")
+    assert "your safety" not in told.json()["problems"]["narrative"], "it is the caller's"
     page = await operator.post(f"{at}?lang=ko", go="send", **LEAST, word_for_status="yes")
     box = "진행 상황을 볼 때도 단어를 묻도록 합니까?"
     assert page.text.count(box) == 3, "the box, and the two places that name it as it stands on this page"

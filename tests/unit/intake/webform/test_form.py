@@ -62,7 +62,7 @@ def test_accounts_are_read_line_by_line_and_what_is_wrong_is_said_at_their_field
         ),
         (
             "@one\nTelegram 900101-1234568",
-            "There seems to be a resident registration number in line 2. For your safety, please remove it.",
+            "There seems to be a resident registration number in line 2. By law it cannot be kept: please remove it.",
         ),
     ):
         assert problems_of([*FULL, ("accounts", typed)]) == [("accounts", said)]
@@ -118,12 +118,12 @@ def test_what_is_written_beside_links_goes_where_it_belongs() -> None:
         (
             "t.me/abcd\n제 번호는 900101-1234567",
             "urls",
-            "There seems to be a resident registration number in line 2. For your safety, please remove it.",
+            "There seems to be a resident registration number in line 2. By law it cannot be kept: please remove it.",
         ),
         (
             "https://example.com/?id=900101-1234567",
             "urls",
-            "There seems to be a resident registration number in line 1. For your safety, please remove it.",
+            "There seems to be a resident registration number in line 1. By law it cannot be kept: please remove it.",
         ),
         (
             "https://example.com/" + "a" * 2000,
@@ -133,7 +133,7 @@ def test_what_is_written_beside_links_goes_where_it_belongs() -> None:
         (
             "@one_two 900101-1234567",
             "urls",
-            "There seems to be a resident registration number in line 1. For your safety, please remove it.",
+            "There seems to be a resident registration number in line 1. By law it cannot be kept: please remove it.",
         ),
         (
             "\n".join(["참 긴 이야기예요. " * 8] * 5),
