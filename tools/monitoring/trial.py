@@ -56,8 +56,22 @@ def run(say: Callable[[str], None]) -> list[str]:
     binary = shutil.which("prometheus")
     if binary is None:
         raise TrialError("prometheus is not installed (Debian: apt-get install prometheus)")
+    open_form(state.entries)
     with tempfile.TemporaryDirectory() as folder, _prometheus(binary, Path(folder), state.entries) as ask:
         return _judge(ask, say)
+
+
+def open_form(entries: tuple[ProcessEntry, ...]) -> None:
+    """Ask intake for its first page: where nobody has asked for anything yet, its answers would have no data.
+
+    Raises ``TrialError`` if it does not answer.
+    """
+    for entry in entries:
+        if entry.name == "intake":
+            try:
+                httpx.get(f"http://{ports.LOOPBACK}:{entry.port}/", timeout=10)
+            except httpx.HTTPError as error:
+                raise TrialError(f"intake does not answer ({error}): make doctor") from error
 
 
 Ask = Callable[[str], list[dict[str, Any]]]
@@ -97,8 +111,8 @@ def _await_data(child: subprocess.Popen[bytes], ask: Ask, log: Path) -> None:
         try:
             if seen_at is None and ask("count(up)"):
                 seen_at = time.monotonic()
-        except httpx.TransportError:
-            pass
+        except (httpx.TransportError, TrialError):
+            pass  # it listens, and answers 503, before it is ready
         if seen_at is not None and time.monotonic() - seen_at > _WATCHED_S:
             return
         time.sleep(0.5)

@@ -2,8 +2,12 @@
 
 import json
 import re
+import subprocess
+from pathlib import Path
 from typing import Any
+from unittest.mock import Mock, create_autospec
 
+import httpx
 import pytest
 import yaml
 
@@ -54,3 +58,38 @@ def test_a_trial_scrapes_every_worker_of_the_running_stack_under_the_name_that_r
     assert targets["notify-auditor"] == ["127.0.0.1:4"]
     assert targets["identity"] == []
     assert "alerting" not in config
+
+
+def test_a_trial_asks_intake_for_a_page_so_that_its_answers_have_data_on_a_stack_that_nobody_has_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(httpx, "get", lambda url, **_: asked.append(url))
+    entries = tuple(ProcessEntry(name, 100, port, 0, "ready") for name, port in {"routing": 2, "intake": 5}.items())
+    trial.open_form(entries)
+    [url] = asked
+    assert url == "http://127.0.0.1:5/"
+    [query] = [query for _, question, query in dashboards.queries() if question == "How does intake answer?"]
+    [left_out] = re.findall(r'route!~"([^"]+)"', query)
+    assert not re.fullmatch(left_out, "/"), "it would not be counted"
+
+
+def test_a_trial_of_a_stack_whose_intake_does_not_answer_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise httpx.ConnectError("connection refused")
+
+    monkeypatch.setattr(httpx, "get", refused)
+    with pytest.raises(trial.TrialError, match=r"intake does not answer .*: make doctor$"):
+        trial.open_form((ProcessEntry("intake", 100, 5, 0, "ready"),))
+
+
+def test_a_prometheus_that_listens_and_is_not_ready_yet_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial, "_WATCHED_S", 0.0)
+    child: Any = create_autospec(subprocess.Popen, instance=True)
+    child.poll.return_value = None
+    answers = [trial.TrialError("count(up): Service Unavailable"), [{"metric": {}, "value": [0, "7"]}]]
+    ask = Mock(side_effect=answers)
+    trial._await_data(child, ask, tmp_path / "log")
+    assert ask.call_count == len(answers)
