@@ -1,7 +1,25 @@
 #!/usr/bin/env bash
 # Makes .venv from requirements-dev.lock, every package checked by hash. Does nothing if the one there fits the lock.
+# With --find it only names the Python it would take, and ends with 1 where there is none.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+
+# The distribution's Python first: it is built with what a profile showed, which one built on the spot (pyenv) mostly is not
+# (decision 22). A name on the path is not enough: version managers leave names that only print an error.
+find_python() {
+  local candidate
+  for candidate in ${PYTHON:-} /usr/bin/python3.1{3,2,1} python3.1{3,2,1} python3; do
+    if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; then
+      echo "$candidate"
+      return
+    fi
+  done
+  return 1
+}
+if [[ ${1:-} == --find ]]; then
+  find_python
+  exit
+fi
 
 lock=requirements-dev.lock
 stamp=.venv/.made-from
@@ -10,16 +28,7 @@ if [[ -f $stamp && $(<"$stamp") == "$wanted" ]] && .venv/bin/python -c '' 2>/dev
   exit 0
 fi
 
-# The distribution's Python first: it is built with what a profile showed, which one built on the spot (pyenv) mostly is not
-# (decision 22). A name on the path is not enough: version managers leave names that only print an error.
-python=
-for candidate in ${PYTHON:-} /usr/bin/python3.1{3,2,1} python3.1{3,2,1} python3; do
-  if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; then
-    python=$candidate
-    break
-  fi
-done
-if [[ -z $python ]]; then
+if ! python=$(find_python); then
   echo "Python 3.11, 3.12 or 3.13 with its venv module is needed and was not found." >&2
   echo "Debian or Ubuntu: apt-get install python3-venv. Elsewhere: make PYTHON=/path/to/python3.13" >&2
   exit 1
