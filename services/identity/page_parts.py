@@ -18,7 +18,10 @@ from shared.audit.entries import where_of
 from shared.audit.store import AuditLog
 from shared.errors import TransientError
 from shared.identity.cookies import session_secret
+from shared.identity.principal import Principal
+from shared.identity.roles import Action
 from shared.web.app import Problem
+from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
 
@@ -51,6 +54,15 @@ async def account_of(store: AccountStore, subject: str) -> Account:
         raise unavailable() from None
     if account is None:
         raise Problem(404, "no_such_account", gettext_noop("There is no such account."))
+    return account
+
+
+async def managed_account(
+    store: AccountStore, authorize: Authorizer, request: Request, principal: Principal, subject: str
+) -> Account:
+    """``account_of``, for who administers its organisation; a 403 problem for others."""
+    account = await account_of(store, subject)
+    authorize.require(request, principal, Action.ACCOUNTS_MANAGE, account.organisation)
     return account
 
 

@@ -2,6 +2,7 @@
 
 import re
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Form
@@ -13,7 +14,7 @@ from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.rules import ChangeRefusal
 from services.identity.accounts.service import Administration
 from services.identity.audit_recorder import Actor, actor_of
-from services.identity.page_parts import account_of
+from services.identity.page_parts import managed_account
 from services.identity.problems import unavailable
 from services.identity.sessions.service import Sessions
 from shared.errors import TransientError
@@ -77,6 +78,7 @@ def one_router(
     """``/accounts/{subject}`` and the forms on it."""
     router = APIRouter(include_in_schema=False)
     manage = authorize(Action.ACCOUNTS_MANAGE, back="/accounts/{subject}")
+    found = partial(managed_account, store, authorize)
 
     @router.get("/accounts/{subject}")
     async def one(request: Request, principal: Annotated[Principal, Depends(manage)], subject: str) -> Response:
@@ -112,11 +114,6 @@ def one_router(
         if change is AccountChange.ENABLE:
             return await administration.enable(who, account, reason)
         return await administration.reset(who, account, reason)
-
-    async def found(request: Request, principal: Principal, subject: str) -> Account:
-        account = await account_of(store, subject)
-        authorize.require(request, principal, Action.ACCOUNTS_MANAGE, account.organisation)
-        return account
 
     async def details(request: Request, principal: Principal, account: Account, error: str = "") -> Response:
         try:

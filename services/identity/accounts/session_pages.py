@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends
@@ -12,7 +13,7 @@ from services.identity.accounts.models import Account, SessionEnding
 from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.service import Administration
 from services.identity.audit_recorder import AuditAction, actor_of, line
-from services.identity.page_parts import account_of
+from services.identity.page_parts import managed_account
 from services.identity.problems import unavailable
 from services.identity.sessions.cookies import clear, device_of, set_device
 from services.identity.sessions.service import Sessions
@@ -89,11 +90,7 @@ def sessions_router(
     """``/accounts/{subject}/sessions``, for administrators."""
     router = APIRouter(prefix="/accounts/{subject}/sessions", include_in_schema=False)
     manage = authorize(Action.ACCOUNTS_MANAGE, back="/accounts/{subject}/sessions")
-
-    async def found(request: Request, principal: Principal, subject: str) -> Account:
-        account = await account_of(store, subject)
-        authorize.require(request, principal, Action.ACCOUNTS_MANAGE, account.organisation)
-        return account
+    found = partial(managed_account, store, authorize)
 
     async def end(request: Request, principal: Principal, subject: str, only: str) -> Response:
         account = await found(request, principal, subject)
