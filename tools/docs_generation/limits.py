@@ -106,8 +106,12 @@ def _amounts() -> Iterator[tuple[str, ...]]:
     )
     yield "`Idempotency-Key`", "16 to 128 of A-Z a-z 0-9 . _ : ~ + / = -", "400 `invalid_header`"
     yield "`Ieum-Visitor`, `Ieum-Callback`", "1 to 64 letters, digits, `_` or `-`", "400 `invalid_header`"
-    yield "messages with one receipt", f"{MESSAGES}", "409 `too_many_messages`"
-    yield "additions with one receipt", f"{AMENDMENTS}", "409 `too_many_amendments`"
+    yield "messages with one receipt; counted anew from when a word counts", f"{MESSAGES}", "409 `too_many_messages`"
+    yield (
+        "additions with one receipt; counted anew from when a word counts",
+        f"{AMENDMENTS}",
+        "409 `too_many_amendments`",
+    )
     yield "centres declined by an addition without a word", f"{DECLINED_WITH_RECEIPT}", "422 `too_many_declined`"
 
 

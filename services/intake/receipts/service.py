@@ -85,7 +85,7 @@ class ReceiptService:
                 return None
             open_life(document)
             number = len(document.get("messages") or ()) + 1
-            if len(documents.of_holder(document, "messages")) >= MESSAGES:
+            if waiting_period.counted(document, documents.of_holder(document, "messages"), now) >= MESSAGES:
                 raise RefusedError("too_many_messages")
             version = document["intake_version"] + 1
             taken = Taken(number=number, at=now)
@@ -129,7 +129,8 @@ class ReceiptService:
                 return None
             life = open_life(document)
             number = len(document.get("amendments") or ()) + 1
-            if len(documents.of_holder(document, "amendments")) >= amendments.AMENDMENTS:
+            made = waiting_period.counted(document, documents.of_holder(document, "amendments"), now)
+            if made >= amendments.AMENDMENTS:
                 raise RefusedError("too_many_amendments")
             return self._amendment(document, life, asked, mark, Taken(number=number, at=now), found)
 

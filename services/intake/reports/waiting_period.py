@@ -7,7 +7,7 @@ nobody puts theirs in its place unseen. A word that was set with the report, or 
 taken over, shows more than that somebody found the receipt: who has it need not wait.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -79,6 +79,17 @@ def chosen(document: Mapping[str, Any], now: datetime) -> WordChosen:
 def may_act_at_once(document: Mapping[str, Any]) -> bool:
     """Return whether the authenticated person has shown more than the receipt."""
     return document.get(WORD) is not None
+
+
+def counted(document: Mapping[str, Any], made: Iterable[Mapping[str, Any]], now: datetime) -> int:
+    """Count the messages or additions towards the most that one receipt may make.
+
+    Once a word counts that was set later, only those since: whoever found the receipt could have used up all of them,
+    and its owner could say nothing more.
+    """
+    later = later_word(document)
+    since = later.counts_from if later is not None and later.counts_from <= now else None
+    return sum(since is None or one["at"] >= since for one in made)
 
 
 def with_word(

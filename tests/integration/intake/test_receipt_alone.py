@@ -321,6 +321,22 @@ async def test_a_report_follows_no_link_that_a_found_receipt_brought_when_a_cent
     assert linked[1] in (await with_word.stored())["facts"]["linked_reports"]
 
 
+async def test_who_found_a_receipt_does_not_use_up_what_its_owner_may_say(
+    harness: IntakeHarness, clock: JumpClock
+) -> None:
+    someone, more = await holder(harness), (("messages", {"text": "x"}, 50), ("amend", {"narrative": "x"}, 20))
+    for what, said, most in more:
+        for _ in range(most):
+            await someone.done(what, **said)
+        assert (await someone.post(what, **said)).status_code == 409
+    await someone.done("word", word="my own")
+    clock.jump(hours=24, minutes=1)
+    for what, said, _ in more:
+        await someone.done(what, **said, word="my own")
+        assert (await someone.post(what, **said)).json()["code"] == "unknown_receipt"
+    assert len((await someone.stored())["messages"]) == 51
+
+
 async def all_links_written(harness: IntakeHarness) -> bool:
     waiting = await harness.collection.count_documents({"links_since": {"$exists": True}})
     return not harness.intake.link_service.in_flight and not waiting
