@@ -5,6 +5,7 @@ connection is made once more by hand.
 """
 
 import asyncio
+import socket
 import ssl
 from typing import Any, Final
 
@@ -50,10 +51,12 @@ async def _asked(settings: KafkaSettings, host: str, port: int, options: dict[st
     try:
         async with asyncio.timeout(_SECONDS):
             connection = await create_conn(host, port, request_timeout_ms=int(_SECONDS * 1000), **options)
-    except (TimeoutError, ConnectionRefusedError):
+    except ConnectionRefusedError:
         return None
-    except (KafkaError, OSError) as error:
+    except (KafkaError, socket.gaierror, ssl.SSLError, ConnectionError) as error:
         return line_about(settings, f"{host}:{port}", error)
+    except OSError:  # no answer in time, no way there, or refused at each of several addresses
+        return None
     connection.close()
     return None
 
@@ -61,6 +64,12 @@ async def _asked(settings: KafkaSettings, host: str, port: int, options: dict[st
 def line_about(settings: KafkaSettings, where: str, error: Exception) -> str:
     """The line about a server and what connecting to it raised."""
     match error:
+        case socket.gaierror():
+            return (
+                f"setting KAFKA_BOOTSTRAP_SERVERS: the host of {where} cannot be looked up ({error.strerror}); found"
+                f" {settings.bootstrap_servers!r}; expected names that this machine's resolver knows; example:"
+                " KAFKA_BOOTSTRAP_SERVERS=broker-1:9092,broker-2:9092"
+            )
         case ssl.SSLCertVerificationError():
             return (
                 f"setting KAFKA_SSL_CAFILE: the certificate of {where} is not believed ({error.verify_message});"

@@ -2,9 +2,12 @@
 
 import importlib
 import ssl
+from errno import EHOSTUNREACH
 from pathlib import Path
+from socket import EAI_NONAME, gaierror
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from aiokafka.admin import NewTopic
@@ -26,7 +29,7 @@ from pymongo.errors import (
 )
 
 from shared.clock import SystemClock
-from shared.kafka import admin
+from shared.kafka import admin, diagnosis
 from shared.kafka.admin import layout_differences
 from shared.kafka.diagnosis import line_about, too_old
 from shared.mongo import connect, refusal, until_done
@@ -106,6 +109,7 @@ def untrusted(why: str) -> ssl.SSLCertVerificationError:
     ("setting", "error", "words"),
     [
         *(("KAFKA_SSL_CAFILE", untrusted(why), [why]) for why in TRUST),
+        ("KAFKA_BOOTSTRAP_SERVERS", gaierror(EAI_NONAME, "Name or service not known"), ["cannot be looked up"]),
         ("KAFKA_SASL_PASSWORD", SaslAuthenticationFailed("x"), ["'intake'", "kafka-rights.md"]),
         ("KAFKA_SASL_MECHANISM", UnsupportedSaslMechanismError("x"), ["'SCRAM-SHA-512'"]),
         ("KAFKA_SECURITY_PROTOCOL", KafkaConnectionError("x"), ["'SASL_SSL'", "ends the connection"]),
@@ -113,6 +117,29 @@ def untrusted(why: str) -> ssl.SSLCertVerificationError:
 )
 def test_each_mistake_about_kafka(setting: str, error: Exception, words: list[str]) -> None:
     holds(line_about(KAFKA, "broker:9092", error), setting, "broker:9092", *words)
+
+
+@pytest.mark.parametrize(
+    ("error", "setting"),
+    [
+        (gaierror(EAI_NONAME, "Name or service not known"), "KAFKA_BOOTSTRAP_SERVERS"),
+        (ConnectionResetError(), "KAFKA_SECURITY_PROTOCOL"),
+        (ssl.SSLError(1, "wrong version number"), "KAFKA_SECURITY_PROTOCOL"),
+        # What connecting raises while a broker is down, where its host has one address, two, or is switched off.
+        (ConnectionRefusedError(), None),
+        (OSError("Multiple exceptions: [Errno 111] Connect call failed, [Errno 111] Connect call failed"), None),
+        (OSError(EHOSTUNREACH, "No route to host"), None),
+        (TimeoutError(), None),
+    ],
+)
+async def test_a_broker_that_is_down_is_no_mistake(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, setting: str | None
+) -> None:
+    monkeypatch.setattr(diagnosis, "create_conn", AsyncMock(side_effect=error))
+    line = await diagnosis.refusal(KAFKA)
+    assert (line is None) is (setting is None)
+    if line is not None and setting is not None:
+        holds(line, setting)
 
 
 @pytest.mark.parametrize("error", [IncompatibleBrokerVersion("x"), NotImplementedError("x")])
