@@ -24,17 +24,17 @@ from shared.audit.published import AnchorFile, PublishedAnchors
 from shared.audit.settings import VerifierSettings, former_of, settings_of
 from shared.audit.store import RESTORED, AuditLog
 from shared.clock import SystemClock
-from shared.errors import TransientError
+from shared.errors import FatalError, TransientError
 from shared.key_setting import key_bytes
 from shared.settings import KafkaSettings, StoreSettings, load
 
 STORE_AWAY: Final = 2
-"""Exit status where nothing could be proven: the store does not answer, or the folder of heads."""
+"""Exit status where nothing could be proven: the store, Kafka or the folder of heads does not answer."""
 _NAME: Final = re.compile(r"[\w.-]{1,80}", re.ASCII)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """0: nothing is wrong; 1: findings; 2: the store does not answer, or the folder of heads."""
+    """0: nothing is wrong; 1: findings; 2: the store, Kafka or the folder of heads does not answer."""
     given = _parser().parse_args(arguments)
     log.configure("audit", "WARNING")
     try:
@@ -42,6 +42,9 @@ def main(arguments: Sequence[str]) -> int:
     except (TransientError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return STORE_AWAY
+    except FatalError as error:  # the topic of anchors is not the one it was
+        sys.stderr.write(f"topic_cut: {error}\n")
+        return 1
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,8 +1,8 @@
 """Read topics without a group: followers that keep a view in memory, and bounded reads that restore state."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
@@ -34,6 +34,7 @@ from shared.settings import KafkaSettings
 from shared.topics import Topic
 
 _log = log.get(__name__)
+T = TypeVar("T")
 
 POLL_MS: Final = 5_000
 FETCH_WAIT_MS: Final = 10
@@ -243,7 +244,7 @@ class Follower:
 class PartitionReader:
     """Read exact ranges of one topic's partitions.
 
-    One read at a time; another waits. Every call raises ``TransientError`` when Kafka does not answer.
+    One read at a time; another waits. Every call raises ``TransientError`` when Kafka does not answer or refuses it.
     """
 
     def __init__(self, settings: KafkaSettings, topic: Topic) -> None:
@@ -258,7 +259,7 @@ class PartitionReader:
         """Connect."""
         consumer = _reader(self._settings, auto_offset_reset="none")
         try:
-            await bounded(consumer.start(), self._limit, "connecting a reader")
+            await self._asked(consumer.start(), "connecting a reader")
         except BaseException:
             await _close(consumer)
             raise
@@ -273,12 +274,12 @@ class PartitionReader:
     async def partitions(self) -> tuple[int, ...]:
         """The numbers of the topic's partitions on the cluster."""
         looking = partitions_of(self._connected(), self._name)
-        return tuple(sorted(await bounded(looking, self._limit, f"looking for {self._name}")))
+        return tuple(sorted(await self._asked(looking, f"looking for {self._name}")))
 
     async def without_leader(self, partitions: Iterable[int]) -> frozenset[int]:
         """Those of these partitions that have no leader now: every question about them would wait in vain."""
         tps = [TopicPartition(self._name, number) for number in partitions]
-        lost = await bounded(without_leader(self._connected(), tps), self._limit, "asking for leaders")
+        lost = await self._asked(without_leader(self._connected(), tps), "asking for leaders")
         return frozenset(tp.partition for tp in lost)
 
     async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
@@ -286,10 +287,7 @@ class PartitionReader:
         tps = [TopicPartition(self._name, number) for number in partitions]
         if not tps:
             return {}
-        try:
-            ends = await bounded(self._connected().end_offsets(tps), self._limit, "asking for the ends")
-        except KafkaError as error:
-            raise TransientError(f"kafka: asking for the ends failed: {type(error).__name__}") from error
+        ends = await self._asked(self._connected().end_offsets(tps), "asking for the ends")
         return {tp.partition: end for tp, end in ends.items()}
 
     async def read(self, wanted: Mapping[int, tuple[int, int]]) -> AsyncGenerator[RawRecord, None]:
@@ -333,12 +331,15 @@ class PartitionReader:
                 if got:
                     return dict(got)
 
+        return await self._asked(some(), f"reading {self._name}")
+
+    async def _asked(self, awaitable: Awaitable[T], what: str) -> T:
         try:
-            return await bounded(some(), self._limit, f"reading {self._name}")
+            return await bounded(awaitable, self._limit, what)
         except OffsetOutOfRangeError as error:
             raise FatalError(f"{self._name} does not reach back or up to what it should hold") from error
         except KafkaError as error:
-            raise TransientError(f"kafka: reading {self._name} failed: {type(error).__name__}") from error
+            raise TransientError(f"kafka: {what} failed: {type(error).__name__}") from error
 
     def _connected(self) -> AIOKafkaConsumer:
         if self._consumer is None:

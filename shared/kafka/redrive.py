@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
 
 from shared import settings as configuration
 from shared.errors import FatalError, IeumError
@@ -35,7 +36,7 @@ _REPORT_ID: Final = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line and run; exit status 1 with one line when Kafka does not answer."""
+    """Parse the command line and run; exit status 1 with one line when Kafka does not answer, or refuses."""
     parser = argparse.ArgumentParser(prog="python -m shared.kafka.dead_letters", description=__doc__)
     parser.add_argument("action", choices=("list", "redrive"))
     parser.add_argument("--topic", required=True, choices=sorted(BY_NAME), help="the topic, not its dead twin")
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         asyncio.run(_run(chosen))
-    except IeumError as error:
+    except (IeumError, KafkaError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
@@ -89,7 +90,8 @@ async def redrive(
     Another start leaves what lies between for a later run.
 
     ``until`` ends each partition earlier than it does: only records already seen are redriven, not later ones.
-    Published first, committed afterwards: a run that dies in between sends some twice. Raises ``TransientError``.
+    Published first, committed afterwards: a run that dies in between sends some twice. Raises ``TransientError``, and
+    ``KafkaError`` where these credentials may not do that.
     """
     publisher, originals = Publisher(settings), PartitionReader(settings, topic)
     count = 0

@@ -4,13 +4,16 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import cast
+from unittest.mock import AsyncMock
 
 import pytest
 from aiokafka import ConsumerRecord
+from aiokafka.errors import GroupAuthorizationFailedError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import TransientError
+from shared.kafka import redrive
 from shared.kafka.dead_letters import MOST_BYTES, from_dead_letter, is_whole, publish_dead_letters, to_dead_letter
 from shared.kafka.decoding import DeadLetter, RawRecord
 from shared.kafka.publisher import Message, Publisher
@@ -119,3 +122,11 @@ async def test_a_failed_dead_letter_leaves_no_other_in_flight() -> None:
             now=NOW,
         )
     assert publisher.in_flight == 0
+
+
+def test_a_user_that_may_not_redrive_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(redrive, "_run", AsyncMock(side_effect=GroupAuthorizationFailedError("redrive")))
+    assert redrive.main(["list", "--topic", "reports"]) == 1
+    assert capsys.readouterr().err == "[Error 30] GroupAuthorizationFailedError: redrive\n"

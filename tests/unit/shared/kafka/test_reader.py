@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import create_autospec
+from unittest.mock import AsyncMock, create_autospec
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from shared.clock import SystemClock
+from shared.errors import TransientError
 from shared.kafka import reader
 from shared.kafka.reader import (
     FETCH_WAIT_MS,
@@ -196,3 +197,25 @@ async def test_a_read_that_is_given_up_half_way_asks_for_nothing_more(monkeypatc
         assert (await anext(records)).offset == 0
         consumer.pause.assert_not_called()
     consumer.pause.assert_called_once_with(tp)
+
+
+async def test_a_reader_whose_user_may_not_read_says_so_like_one_that_gets_no_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A command shows it as one line; anything else would be a traceback."""
+    monkeypatch.setattr(reader, "ended_task", lambda _: None)
+    consumer: Any = create_autospec(AIOKafkaConsumer, instance=True)
+    refused = AsyncMock(side_effect=TopicAuthorizationFailedError("reports"))
+    consumer.end_offsets = consumer.getmany = refused
+    monkeypatch.setattr(reader, "partitions_of", refused)
+    monkeypatch.setattr(reader, "without_leader", refused)
+    refusing = PartitionReader(KafkaSettings(), REPORTS)
+    refusing._consumer = consumer
+    for asked in (
+        refusing.partitions(),
+        refusing.without_leader([0]),
+        refusing.ends([0]),
+        anext(refusing.read({0: (0, 1)})),
+    ):
+        with pytest.raises(TransientError, match="TopicAuthorizationFailedError"):
+            await asked
