@@ -121,7 +121,10 @@ async def _add(accounts: Accounts, who: Actor, given: argparse.Namespace) -> int
 
 
 async def rewrap(accounts: Accounts) -> int:
-    """Wrap everything sealed with the master key in use; return how many were not yet."""
+    """Wrap everything sealed with the master key in use; return how many were not yet.
+
+    Those count too that were changed meanwhile and stay as they are: 0 says that no retired key is needed any more.
+    """
     done, after = 0, ""
     while page := await accounts.store.of(None, after):
         after = page[-1].name
@@ -132,7 +135,8 @@ async def rewrap(accounts: Accounts) -> int:
             rewrapped = {name: accounts.vault.rewrap(account.subject, old) for name, old in kept.items() if old}
             update = {name: new for name, new in rewrapped.items() if new}
             if update:
-                done += await accounts.store.save(account.model_copy(update=update)) is not None
+                await accounts.store.save(account.model_copy(update=update))
+                done += 1
     for name, subject, to in await accounts.notice_store.addresses():
         # After the accounts, from which notices take their address.
         wrapped = accounts.vault.rewrap(subject, to)

@@ -5,6 +5,7 @@ import html
 import re
 from argparse import Namespace
 from typing import NamedTuple
+from unittest.mock import AsyncMock
 
 import httpx
 import pyotp
@@ -405,6 +406,22 @@ async def test_second_factors_and_keys_move_to_a_new_master_key(identity: Proces
     alone = await harness.process()
     async with alone.browser() as http:
         assert (await alone.api_enter(http, ready)).status_code == 200
+
+
+async def test_what_is_changed_while_it_is_wrapped_anew_is_not_told_as_done(
+    identity: Process, harness: IdentityHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever reads 0 takes the old key away, and nobody whose factor is under it could sign in."""
+    await identity.person("jeju", "counsellor")
+    old = harness.master_key
+    harness.master_key = a_key()
+    both = await harness.process(retired_master_keys=(old,))
+    with monkeypatch.context() as patched:
+        patched.setattr(both.accounts.store, "save", AsyncMock(return_value=None))
+        assert await cli.rewrap(both.accounts) == 2
+        assert await cli.rewrap(both.accounts) == 1
+    assert await cli.rewrap(both.accounts) == 1
+    assert await cli.rewrap(both.accounts) == 0
 
 
 async def test_two_accounts_never_share_a_name(identity: Process) -> None:
