@@ -8,10 +8,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from services.analytics.counting.watch import Watch
-from services.analytics.dashboard.edition import Edition
 from services.analytics.dashboard.history import PublishedFigure
 from services.analytics.dashboard.panels import centers, course, front, people, trends
 from services.analytics.dashboard.panels.parts import Panel, lines
+from services.analytics.dashboard.period_releases import PeriodReleases
 from services.analytics.dashboard.wording import Wording
 from services.analytics.releases.catalogue import ReleaseSource, SampleReleases, periods_of, published
 from services.analytics.releases.sample import MONTH
@@ -105,12 +105,12 @@ class _Dashboard:
         found = await self._general(request, principal, period)
         if not found["periods"]:
             return self._nothing_yet(request, found)
-        edition, words, table = found["edition"], found["words"], found["table"]
+        releases, words, table = found["releases"], found["words"], found["table"]
         suppressed = [spec.name for spec in TABLE_SPECS.values() if isinstance(spec.protection, Split | Marks)]
-        costs = [each for name in suppressed if (each := edition.table(name))]
-        panels = front.panels(edition, words)
+        costs = [each for name in suppressed if (each := releases.table(name))]
+        panels = front.panels(releases, words)
         drawn = (*_DRAWN, *(panel.id for panel in panels))
-        answers = front.answers(edition, words, accounted=self._watch.accounted())
+        answers = front.answers(releases, words, accounted=self._watch.accounted())
         return self._shown(
             request,
             found,
@@ -122,8 +122,8 @@ class _Dashboard:
             merged=table.period.last >= MERGER,
             bands=list(enumerate(front.band_words(table))),
             center_lines=lines(table, words),
-            panels=[*panels, *people.registered("/", edition, words, drawn)],
-            **front.harm_table(edition, words),
+            panels=[*panels, *people.registered("/", releases, words, drawn)],
+            **front.harm_table(releases, words),
             tables=costs,
         )
 
@@ -139,7 +139,7 @@ class _Dashboard:
         """Over time."""
         rows = await _loaded(self._history)
         return await self._panelled(
-            request, principal, period, "/trends", lambda edition, words: trends.panels(edition, words, rows)
+            request, principal, period, "/trends", lambda releases, words: trends.panels(releases, words, rows)
         )
 
     async def _panelled(
@@ -148,14 +148,14 @@ class _Dashboard:
         principal: Principal,
         period: str,
         path: str,
-        made: Callable[[Edition, Wording], Sequence[Panel]],
+        made: Callable[[PeriodReleases, Wording], Sequence[Panel]],
     ) -> HTMLResponse:
         found = await self._general(request, principal, period)
         if not found["periods"]:
             return self._nothing_yet(request, found)
-        edition, words = found["edition"], found["words"]
-        panels = made(edition, words)
-        more = people.registered(path, edition, words, [panel.id for panel in panels])
+        releases, words = found["releases"], found["words"]
+        panels = made(releases, words)
+        more = people.registered(path, releases, words, [panel.id for panel in panels])
         return self._shown(request, found, "panels.html", panels=[*panels, *more])
 
     def _nothing_yet(self, request: Request, found: dict[str, Any]) -> HTMLResponse:
@@ -169,7 +169,7 @@ class _Dashboard:
         return {"period": held.period, "titles": [TABLE_SPECS[name].title for name in held.tables]}
 
     async def _general(self, request: Request, principal: Principal, period: str) -> dict[str, Any]:
-        """Return the values of every page: the words, the periods there are, and the edition of the one asked for."""
+        """Return the values of every page: the words, the periods there are, and the releases of the one asked for."""
         periods = await periods_of(self._source, TABLE_SPECS[BY_CENTER])
         found: dict[str, Any] = {
             "words": Wording(self._pages, request),
@@ -186,7 +186,7 @@ class _Dashboard:
         }
         if periods:
             table = await published(self._source, BY_CENTER, period[:20])
-            found |= {"table": table, "edition": Edition(self._source.catalogue, table.period)}
+            found |= {"table": table, "releases": PeriodReleases(self._source.catalogue, table.period)}
         return found
 
     def _shown(self, request: Request, found: dict[str, Any], template: str, **more: object) -> HTMLResponse:

@@ -1,1 +1,1 @@
-"""Panels of the dashboard, made from an edition of releases, in the reader's language."""
+"""Panels of the dashboard, made from the releases of a period, in the reader's language."""

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Final
 
 from services.analytics.dashboard.charts import Bar, bar_chart
-from services.analytics.dashboard.edition import Edition
 from services.analytics.dashboard.panels.parts import (
     Cell,
     Panel,
@@ -18,6 +17,7 @@ from services.analytics.dashboard.panels.parts import (
     share_bars,
     share_cell,
 )
+from services.analytics.dashboard.period_releases import PeriodReleases
 from services.analytics.dashboard.wording import Wording
 from services.analytics.releases.derived import LOAD_BANDS, change, change_of_share, in_time, loads, share_of, shares
 from services.analytics.releases.hierarchies import TOTAL
@@ -31,14 +31,14 @@ _WHOLE: Final = 1000
 """A full bar of shares, per mille."""
 
 
-def panels(edition: Edition, words: Wording) -> list[Panel]:
+def panels(releases: PeriodReleases, words: Wording) -> list[Panel]:
     """All panels of the page."""
-    return [seen(edition, words), load(edition, words), elsewhere(edition, words), alerts(edition, words)]
+    return [seen(releases, words), load(releases, words), elsewhere(releases, words), alerts(releases, words)]
 
 
-def seen(edition: Edition, words: Wording) -> Panel:
+def seen(releases: PeriodReleases, words: Wording) -> Panel:
     """Waiting against the target."""
-    table = edition.table(LATE_TABLE)
+    table = releases.table(LATE_TABLE)
     if table is None:
         return not_released("seen", LATE_TABLE, words)
     of_all = dict(in_time(table))[TOTAL]
@@ -46,7 +46,7 @@ def seen(edition: Edition, words: Wording) -> Panel:
     pairs = [pair for pair in in_time(table) if pair[0] in drawn]
     order = sorted((pair for pair in pairs if pair[1] is not None), key=lambda pair: pair[1] or 0)
     hidden = [pair for pair in pairs if pair[1] is None]
-    before = edition.before(table)
+    before = releases.before(table)
     return Panel(
         "seen",
         words.text(table.definition.question),
@@ -74,12 +74,12 @@ def _with_share(table: Table, pairs: Sequence[tuple[str, float | None]], words: 
     )
 
 
-def load(edition: Edition, words: Wording) -> Panel:
+def load(releases: PeriodReleases, words: Wording) -> Panel:
     """Reports per person, in bands."""
-    staff = edition.table(STAFF_TABLE)
+    staff = releases.table(STAFF_TABLE)
     if staff is None:
         return not_released("load", STAFF_TABLE, words)
-    reports = _of_month(edition, staff)
+    reports = _of_month(releases, staff)
     found = loads(reports, staff)
     hours = {row.key: row.figures[0] for row in staff.rows}
     shown = sorted((pair for pair in found if pair[1] is not None), key=lambda pair: -(pair[1] or 0))
@@ -116,31 +116,31 @@ def load(edition: Edition, words: Wording) -> Panel:
             for row, band in rows
         ),
         staff,
-        load_before(edition, words),
+        load_before(releases, words),
     )
 
 
-def _of_month(edition: Edition, staff: Table) -> Table:
+def _of_month(releases: PeriodReleases, staff: Table) -> Table:
     """The reports by centre of the month the hours are of."""
-    reports = Edition(edition.catalogue, staff.period).table(BY_CENTER)
+    reports = PeriodReleases(releases.catalogue, staff.period).table(BY_CENTER)
     if reports is None:
         raise ValueError(f"{staff.period.name} has hours and no reports")
     return reports
 
 
-def load_of(edition: Edition) -> tuple[Table, list[tuple[str, int | None]]] | None:
+def load_of(releases: PeriodReleases) -> tuple[Table, list[tuple[str, int | None]]] | None:
     """The bands of the newest month, and the released hours they are worked out from."""
-    staff = edition.table(STAFF_TABLE)
-    return None if staff is None else (staff, loads(_of_month(edition, staff), staff))
+    staff = releases.table(STAFF_TABLE)
+    return None if staff is None else (staff, loads(_of_month(releases, staff), staff))
 
 
-def load_before(edition: Edition, words: Wording) -> str:
+def load_before(releases: PeriodReleases, words: Wording) -> str:
     """Return who was overloaded in the month before the newest; nothing if that is not known."""
-    staff = edition.table(STAFF_TABLE)
-    before = edition.before(staff) if staff else None
+    staff = releases.table(STAFF_TABLE)
+    before = releases.before(staff) if staff else None
     if before is None:
         return ""
-    return words.were_overloaded(loads(_of_month(edition, before), before), before.period.name)
+    return words.were_overloaded(loads(_of_month(releases, before), before), before.period.name)
 
 
 def _load_bar(key: str, band: int | None, words: Wording) -> Bar:
@@ -148,13 +148,13 @@ def _load_bar(key: str, band: int | None, words: Wording) -> Bar:
     return Bar(words.name(key), Figure(value, value), words.band(band))
 
 
-def elsewhere(edition: Edition, words: Wording) -> Panel:
+def elsewhere(releases: PeriodReleases, words: Wording) -> Panel:
     """Overflow: helped by another centre than the one at home."""
-    table = edition.table(ELSEWHERE_TABLE)
+    table = releases.table(ELSEWHERE_TABLE)
     if table is None:
         return not_released("elsewhere", ELSEWHERE_TABLE, words)
     total = table.rows[-1].figures
-    before = edition.before(table)
+    before = releases.before(table)
     return Panel(
         "elsewhere",
         words.text(table.definition.question),
@@ -176,13 +176,13 @@ def elsewhere(edition: Edition, words: Wording) -> Panel:
     )
 
 
-def alerts(edition: Edition, words: Wording) -> Panel:
+def alerts(releases: PeriodReleases, words: Wording) -> Panel:
     """Make the panel of alerts by their result."""
-    table = edition.table(ALERT_TABLE)
+    table = releases.table(ALERT_TABLE)
     if table is None:
         return not_released("alerts", ALERT_TABLE, words)
     sent = table.rows[0].figures[0]
-    before = edition.before(table)
+    before = releases.before(table)
     return Panel(
         "alerts",
         words.text(table.definition.question),

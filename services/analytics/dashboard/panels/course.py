@@ -6,8 +6,8 @@ from itertools import groupby
 from typing import Final
 
 from services.analytics.dashboard.charts import Bar, Group, bar_chart, grouped_chart
-from services.analytics.dashboard.edition import Edition
 from services.analytics.dashboard.panels.parts import Panel, PanelLine, cell, compared, drawn, frequent, lines, needed
+from services.analytics.dashboard.period_releases import PeriodReleases
 from services.analytics.dashboard.wording import Wording
 from services.analytics.releases.calendar import period_of
 from services.analytics.releases.catalogue import ReleaseCatalogue
@@ -22,25 +22,25 @@ _MANY_WEEKS: Final = 20
 """More than a quarter has: then they stand close together, under their quarters."""
 
 
-def times(edition: Edition, words: Wording) -> Panel:
+def times(releases: PeriodReleases, words: Wording) -> Panel:
     """Make the panel of times until a person answers."""
-    table = needed(edition, TIME_TABLE)
-    within, earlier = within_target(table), edition.before(table)
+    table = needed(releases, TIME_TABLE)
+    within, earlier = within_target(table), releases.before(table)
     before = words.change(change_of_share(within, within_target(earlier)) if earlier else None, earlier)
     return _panel("when", table, words.how_fast(percentile(table, 0.5), within), words, before)
 
 
-def weeks(edition: Edition, words: Wording) -> Panel:
+def weeks(releases: PeriodReleases, words: Wording) -> Panel:
     """Weeks that a counted month cuts are drawn and say how many days they have; the sentence compares whole ones.
 
     A week that counting may have begun within says so and is not compared.
     """
-    table, begun = needed(edition, BY_WEEK), edition.catalogue.begun_within_week
+    table, begun = needed(releases, BY_WEEK), releases.catalogue.begun_within_week
     rows = [row for row in table.rows[:-1] if not row.of]
     days = {row.key: _counted_days(row.key, table) for row in rows}
     whole = [row for row in rows if (days[row.key][1] - days[row.key][0]).days + 1 == _WEEK and row.key != begun]
     said = words.in_all(table.rows[-1].figures[0], [(words.days(*days[row.key]), row.figures[0]) for row in whole])
-    before = compared(table, edition.before(table), TOTAL, words)
+    before = compared(table, releases.before(table), TOTAL, words)
     names = {key: words.week(key, *span) for key, span in days.items()}
     names |= {key: words.begun(name) for key, name in names.items() if key == begun}
     together = _quarters(rows, days, names, words) if len(rows) > _MANY_WEEKS else ()
@@ -84,11 +84,11 @@ def first_weeks(catalogue: ReleaseCatalogue, words: Wording) -> Panel | None:
     )
 
 
-def outcomes(edition: Edition, words: Wording) -> Panel:
+def outcomes(releases: PeriodReleases, words: Wording) -> Panel:
     """Make the panel of outcomes."""
-    table = needed(edition, OUTCOME_TABLE)
+    table = needed(releases, OUTCOME_TABLE)
     rows = frequent([(row.key, row.figures[0]) for row in drawn(table)])
-    before = compared(table, edition.before(table), rows[0][0], words) if rows else ""
+    before = compared(table, releases.before(table), rows[0][0], words) if rows else ""
     return _panel("outcome", table, words.what(rows), words, before)
 
 

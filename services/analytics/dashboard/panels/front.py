@@ -5,7 +5,6 @@ from itertools import pairwise
 from typing import Final
 
 from services.analytics.dashboard.charts import bar_chart
-from services.analytics.dashboard.edition import Edition
 from services.analytics.dashboard.panels import course
 from services.analytics.dashboard.panels.centers import load_before, load_of
 from services.analytics.dashboard.panels.parts import (
@@ -19,6 +18,7 @@ from services.analytics.dashboard.panels.parts import (
     needed,
     not_released,
 )
+from services.analytics.dashboard.period_releases import PeriodReleases
 from services.analytics.dashboard.wording import Wording
 from services.analytics.releases.derived import (
     by_division,
@@ -59,21 +59,21 @@ class Answer:
     alarm: bool = False
 
 
-def answers(edition: Edition, words: Wording, *, accounted: bool | None) -> list[Answer]:
+def answers(releases: PeriodReleases, words: Wording, *, accounted: bool | None) -> list[Answer]:
     """Answer: how many, from where, of what kind, how fast, who is overloaded, is anything unaccounted for."""
     return [
-        _how_many(edition, words),
-        _where(edition, words),
-        _what(edition, words),
-        _how_fast(edition, words),
-        _overloaded(edition, words),
+        _how_many(releases, words),
+        _where(releases, words),
+        _what(releases, words),
+        _how_fast(releases, words),
+        _overloaded(releases, words),
         _accounted(words, accounted),
     ]
 
 
-def _how_many(edition: Edition, words: Wording) -> Answer:
-    table = _centers(edition)
-    total, before, rate = table.rows[-1].figures[0], edition.before(table), per_100000(table)
+def _how_many(releases: PeriodReleases, words: Wording) -> Answer:
+    table = _centers(releases)
+    total, before, rate = table.rows[-1].figures[0], releases.before(table), per_100000(table)
     return Answer(
         "how-many",
         words.text(gettext_noop("How many reports came in?")),
@@ -87,15 +87,15 @@ def _how_many(edition: Edition, words: Wording) -> Answer:
     )
 
 
-def _where(edition: Edition, words: Wording) -> Answer:
-    table = _centers(edition)
+def _where(releases: PeriodReleases, words: Wording) -> Answer:
+    table = _centers(releases)
     question = words.text(gettext_noop("Where do most of them end up?"))
     found = most_reports(table)
     if found is None or not found[1]:
         value = words.hidden if found is None else words.text(gettext_noop("not known"))
         return Answer("from-where", question, value, "", True, table=table, leads_to="#where")
     most = found[0]
-    before = edition.before(table)
+    before = releases.before(table)
     return Answer(
         "from-where",
         question,
@@ -109,8 +109,8 @@ def _where(edition: Edition, words: Wording) -> Answer:
     )
 
 
-def _what(edition: Edition, words: Wording) -> Answer:
-    table = edition.table(HARM_TABLE)
+def _what(releases: PeriodReleases, words: Wording) -> Answer:
+    table = releases.table(HARM_TABLE)
     definition = TABLE_SPECS[HARM_TABLE]
     question = words.text(gettext_noop("What happens most often?"))
     rows = harm_rows(table) if table is not None else []
@@ -120,7 +120,7 @@ def _what(edition: Edition, words: Wording) -> Answer:
         return Answer("what-kind", question, words.hidden, note, True, "", words.text(definition.definition), table)
     harm, count = rows[0]
     sure = not any(figure.hidden for _, figure in rows)
-    before = edition.before(table)
+    before = releases.before(table)
     return Answer(
         "what-kind",
         question,
@@ -134,9 +134,9 @@ def _what(edition: Edition, words: Wording) -> Answer:
     )
 
 
-def _how_fast(edition: Edition, words: Wording) -> Answer:
-    table = needed(edition, TIME_TABLE)
-    within, before = within_target(table), edition.before(table)
+def _how_fast(releases: PeriodReleases, words: Wording) -> Answer:
+    table = needed(releases, TIME_TABLE)
+    within, before = within_target(table), releases.before(table)
     half, nine = percentile(table, 0.5), percentile(table, 0.9)
     return Answer(
         "how-fast",
@@ -151,8 +151,8 @@ def _how_fast(edition: Edition, words: Wording) -> Answer:
     )
 
 
-def _overloaded(edition: Edition, words: Wording) -> Answer:
-    found = load_of(edition)
+def _overloaded(releases: PeriodReleases, words: Wording) -> Answer:
+    found = load_of(releases)
     question = words.text(gettext_noop("Who is overloaded?"))
     definition = words.text(
         gettext_noop("Reports of the month for each full-time person (160 hours on duty) are 40 or more.")
@@ -162,7 +162,7 @@ def _overloaded(edition: Edition, words: Wording) -> Answer:
         return Answer("overloaded", question, words.text(gettext_noop("not known")), note, True, "", definition)
     staff, bands = found
     value, note = words.who_is_overloaded(bands)
-    before, unknown = load_before(edition, words), all(band is None for _, band in bands)
+    before, unknown = load_before(releases, words), all(band is None for _, band in bands)
     return Answer("overloaded", question, value, note, unknown, before, definition, staff, "/centers#load")
 
 
@@ -190,8 +190,8 @@ def _accounted(words: Wording, accounted: bool | None) -> Answer:
     )
 
 
-def _centers(edition: Edition) -> Table:
-    return needed(edition, BY_CENTER)
+def _centers(releases: PeriodReleases) -> Table:
+    return needed(releases, BY_CENTER)
 
 
 def band_words(table: Table) -> list[str]:
@@ -210,9 +210,9 @@ def map_cells(table: Table, words: Wording) -> dict[str, MapCell]:
     return cells
 
 
-def harm_table(edition: Edition, words: Wording) -> dict[str, object]:
+def harm_table(releases: PeriodReleases, words: Wording) -> dict[str, object]:
     """Centre by harm type, as the template takes it."""
-    table = edition.table(HARM_TABLE)
+    table = releases.table(HARM_TABLE)
     if table is None:
         return {"harms": None}
     headings = (words.text(gettext_noop("Centre")), *(words.name(column) for column in table.columns))
@@ -224,18 +224,18 @@ def harm_rows(table: Table) -> list[tuple[str, Figure]]:
     return frequent(harm_figures(table).items())
 
 
-def panels(edition: Edition, words: Wording) -> list[Panel]:
+def panels(releases: PeriodReleases, words: Wording) -> list[Panel]:
     """Make the panels below the map."""
     return [
-        _harms(edition, words),
-        course.times(edition, words),
-        course.weeks(edition, words),
-        course.outcomes(edition, words),
+        _harms(releases, words),
+        course.times(releases, words),
+        course.weeks(releases, words),
+        course.outcomes(releases, words),
     ]
 
 
-def _harms(edition: Edition, words: Wording) -> Panel:
-    table = edition.table(HARM_TABLE)
+def _harms(releases: PeriodReleases, words: Wording) -> Panel:
+    table = releases.table(HARM_TABLE)
     if table is None:
         return not_released("what", HARM_TABLE, words)
     rows = harm_rows(table)
@@ -254,5 +254,5 @@ def _harms(edition: Edition, words: Wording) -> Panel:
         words.all(gettext_noop("Harm type"), gettext_noop("Reports")),
         tuple(PanelLine(words.name(key), (cell(figure, words),)) for key, figure in rows),
         table,
-        compared(table, edition.before(table), TOTAL, words, table.columns.index(rows[0][0])),
+        compared(table, releases.before(table), TOTAL, words, table.columns.index(rows[0][0])),
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from markupsafe import Markup
 
 from services.analytics.dashboard.charts import Bar
-from services.analytics.dashboard.edition import Edition
+from services.analytics.dashboard.period_releases import PeriodReleases
 from services.analytics.dashboard.wording import Wording
 from services.analytics.releases.derived import change
 from services.analytics.releases.hierarchies import TOTAL
@@ -63,11 +63,11 @@ def not_released(anchor: str, name: str, words: Wording) -> Panel:
     return Panel(anchor, words.text(definition.question), words.text(when), words.text(definition.definition))
 
 
-def needed(edition: Edition, name: str) -> Table:
+def needed(releases: PeriodReleases, name: str) -> Table:
     """A table every released period has."""
-    table = edition.table(name)
+    table = releases.table(name)
     if table is None:
-        raise ValueError(f"{edition.period.name} is not released")
+        raise ValueError(f"{releases.period.name} is not released")
     return table
 
 

@@ -6,7 +6,6 @@ from typing import Final
 from markupsafe import Markup
 
 from services.analytics.dashboard.charts import Bar, Group, bar_chart, grouped_chart
-from services.analytics.dashboard.edition import Edition
 from services.analytics.dashboard.panels.parts import (
     Panel,
     compared,
@@ -17,6 +16,7 @@ from services.analytics.dashboard.panels.parts import (
     not_released,
     pictured,
 )
+from services.analytics.dashboard.period_releases import PeriodReleases
 from services.analytics.dashboard.wording import Wording
 from services.analytics.releases.published import Table, TableRow
 from services.analytics.releases.suppression import HIDDEN, Figure
@@ -27,23 +27,23 @@ from shared.web.translations import gettext_noop
 _PAGE: Final = "/people"
 
 
-def panels(edition: Edition, words: Wording) -> list[Panel]:
+def panels(releases: PeriodReleases, words: Wording) -> list[Panel]:
     """All panels of the page."""
-    return registered(_PAGE, edition, words)
+    return registered(_PAGE, releases, words)
 
 
-def registered(page: str, edition: Edition, words: Wording, drawn: Collection[str] = ()) -> list[Panel]:
+def registered(page: str, releases: PeriodReleases, words: Wording, drawn: Collection[str] = ()) -> list[Panel]:
     """Panels of the tables that the registry puts on a page and that are not drawn otherwise."""
     placed = [(spec, spec.panel.partition("#")) for spec in TABLE_SPECS.values()]
     return [
-        _panel(anchor, spec.name, edition, words)
+        _panel(anchor, spec.name, releases, words)
         for spec, (where, _, anchor) in placed
         if where == page and anchor not in drawn
     ]
 
 
-def _panel(anchor: str, name: str, edition: Edition, words: Wording) -> Panel:
-    table = edition.table(name)
+def _panel(anchor: str, name: str, releases: PeriodReleases, words: Wording) -> Panel:
+    table = releases.table(name)
     if table is None:
         return not_released(anchor, name, words)
     how = table.definition.protection
@@ -60,7 +60,7 @@ def _panel(anchor: str, name: str, edition: Edition, words: Wording) -> Panel:
         tuple(words.name(key) for key in (table.definition.key, *table.columns)),
         lines(table, words, range(len(table.columns))),
         table,
-        compared(table, edition.before(table), rows[0][0], words, column) if rows else "",
+        compared(table, releases.before(table), rows[0][0], words, column) if rows else "",
     )
 
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from services.analytics.dashboard.charts import STRIP_PERIODS, Bar, Group, bar_chart, strips_chart
-from services.analytics.dashboard.edition import Edition
 from services.analytics.dashboard.history import Point, PublishedFigure, national
 from services.analytics.dashboard.panels.parts import Cell, Panel, PanelLine, cell, compared, harm_figures, not_released
+from services.analytics.dashboard.period_releases import PeriodReleases
 from services.analytics.dashboard.wording import Wording
 from services.analytics.releases.hierarchies import TOTAL
 from services.analytics.releases.published import Table
@@ -41,18 +41,20 @@ _GROWN: Final = {
 _UNITS: Final = {"persons": gettext_noop("Persons"), "cases": gettext_noop("Cases of support")}
 
 
-def panels(edition: Edition, words: Wording, published: Sequence[PublishedFigure] | None) -> list[Panel]:
+def panels(releases: PeriodReleases, words: Wording, published: Sequence[PublishedFigure] | None) -> list[Panel]:
     """All panels of the page; ``published`` is None where the figures of before cannot be read."""
-    yearly = [_yearly(anchor, edition, words, published) for anchor in _YEARLY]
-    return [*yearly, _months(edition, words), _harms(edition, words)]
+    yearly = [_yearly(anchor, releases, words, published) for anchor in _YEARLY]
+    return [*yearly, _months(releases, words), _harms(releases, words)]
 
 
-def _yearly(anchor: str, edition: Edition, words: Wording, published: Sequence[PublishedFigure] | None) -> Panel:
+def _yearly(
+    anchor: str, releases: PeriodReleases, words: Wording, published: Sequence[PublishedFigure] | None
+) -> Panel:
     metric, unit, question = _YEARLY[anchor]
     definition = words.text(_WHAT[anchor])
     if published is None:
         return Panel(anchor, words.text(question), words.text(gettext_noop("Cannot be read now.")), definition)
-    points = national(published, metric, unit, until=edition.period.last.year - 1)
+    points = national(published, metric, unit, until=releases.period.last.year - 1)
     if not points:
         nothing = gettext_noop("No published figures are loaded.")
         return Panel(anchor, words.text(question), words.text(nothing), definition)
@@ -87,10 +89,10 @@ def _bar(point: Point, words: Wording) -> Bar:
     return Bar(str(point.year), figure, words.values(point.values), unknown=not point.values)
 
 
-def _months(edition: Edition, words: Wording) -> Panel:
-    tables = edition.series(BY_CENTER, "month", _MONTHS)
+def _months(releases: PeriodReleases, words: Wording) -> Panel:
+    tables = releases.series(BY_CENTER, "month", _MONTHS)
     figures = [(table.period.name, table.rows[-1].figures[0]) for table in tables]
-    whole = [each for each in figures if each[0] != edition.catalogue.begun_within]
+    whole = [each for each in figures if each[0] != releases.catalogue.begun_within]
     newest = tables[-1] if tables else None
     title = words.text(gettext_noop("Reports by month, nationwide"))
     return Panel(
@@ -118,15 +120,15 @@ def _months(edition: Edition, words: Wording) -> Panel:
         words.all(gettext_noop("Month"), gettext_noop("Reports")),
         tuple(PanelLine(name, (cell(figure, words),)) for name, figure in figures),
         newest,
-        compared(newest, edition.before(newest), TOTAL, words) if newest else "",
+        compared(newest, releases.before(newest), TOTAL, words) if newest else "",
     )
 
 
-def _harms(edition: Edition, words: Wording) -> Panel:
-    tables = edition.series(HARM_TABLE, "quarter", STRIP_PERIODS)
+def _harms(releases: PeriodReleases, words: Wording) -> Panel:
+    tables = releases.series(HARM_TABLE, "quarter", STRIP_PERIODS)
     if not tables:
         return not_released("harms", HARM_TABLE, words)
-    begun = edition.catalogue.begun_within
+    begun = releases.catalogue.begun_within
     whole = [table for table in tables if not table.partial and begun not in table.months] or tables[-1:]
     title = words.text(gettext_noop("Reports by harm type and quarter, nationwide"))
     return Panel(

@@ -9,7 +9,7 @@ from services.analytics.releases.catalogue import ReleaseCatalogue
 from services.analytics.releases.published import build, exists
 from services.analytics.releases.release import Release
 from services.analytics.releases.tables import TABLE_SPECS
-from tests.unit.analytics.dashboard.test_edition import ALL
+from tests.unit.analytics.dashboard.test_period_releases import ALL
 from tests.unit.analytics.releases.test_published import period
 from tests.unit.analytics.releases.test_service import Office
 from tests.unit.analytics.test_authorization import House

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.analytics.dashboard.edition import Edition
+from services.analytics.dashboard.period_releases import PeriodReleases
 from services.analytics.releases.catalogue import ReleaseCatalogue
 from services.analytics.releases.release import Release, of_month, of_quarter, of_year
 from services.analytics.releases.suppression import MonthCounts
@@ -45,7 +45,7 @@ ALL = releases()
 def test_a_table_is_of_the_period_or_the_longer_one_or_the_last_before(
     asked: str, table: str, stands: str | None
 ) -> None:
-    found = Edition(ReleaseCatalogue(ALL), period(asked)).table(table)
+    found = PeriodReleases(ReleaseCatalogue(ALL), period(asked)).table(table)
     assert (found and found.period.name) == stands
 
 
@@ -57,10 +57,10 @@ def test_a_table_is_of_the_period_or_the_longer_one_or_the_last_before(
     ],
 )
 def test_the_one_before_is_the_very_one_before(asked: str, before: str | None) -> None:
-    edition = Edition(ReleaseCatalogue(ALL), period(asked))
-    table = edition.table("reports-by-center")
+    releases = PeriodReleases(ReleaseCatalogue(ALL), period(asked))
+    table = releases.table("reports-by-center")
     assert table is not None
-    found = edition.before(table)
+    found = releases.before(table)
     assert (found and found.period.name) == before
 
 
@@ -73,10 +73,10 @@ def test_nothing_is_compared_with_a_month_that_counting_began_within(days: Seque
     begun = MonthCounts("2026-09", counted, {"busan": total}, {}, {"longer": total}, {"in_care": total})
 
     def compared(asked: str, *months: Release) -> str | None:
-        edition = Edition(ReleaseCatalogue(months), period(asked))
-        table = edition.table("reports-by-center")
+        releases = PeriodReleases(ReleaseCatalogue(months), period(asked))
+        table = releases.table("reports-by-center")
         assert table is not None
-        found = edition.before(table)
+        found = releases.before(table)
         return found.period.name if found else None
 
     first = of_month(begun, AS_OF, "full")
@@ -87,14 +87,14 @@ def test_nothing_is_compared_with_a_month_that_counting_began_within(days: Seque
 
 
 def test_a_series_ends_with_the_period_and_is_as_long_as_asked_for() -> None:
-    edition = Edition(ReleaseCatalogue(ALL), period("2026-05"))
-    assert [t.period.name for t in edition.series("reports-by-center-and-harm", "quarter", 8)] == [
+    releases = PeriodReleases(ReleaseCatalogue(ALL), period("2026-05"))
+    assert [t.period.name for t in releases.series("reports-by-center-and-harm", "quarter", 8)] == [
         "2025-Q4",
         "2026-Q1",
         "2026-Q2",
     ]
-    assert [t.period.name for t in edition.series("reports-by-center", "month", 2)] == ["2026-04", "2026-05"]
-    assert edition.series("support-given", "year", 3) == []
+    assert [t.period.name for t in releases.series("reports-by-center", "month", 2)] == ["2026-04", "2026-05"]
+    assert releases.series("support-given", "year", 3) == []
 
 
 def test_years_are_compared_only_where_the_same_months_of_both_are_counted() -> None:
@@ -104,11 +104,11 @@ def test_years_are_compared_only_where_the_same_months_of_both_are_counted() -> 
         months = [of_month(each, AS_OF, "full") for each in counts]
         return [*months, of_year(name, months, counts, AS_OF, {}, {"corrections": {"came": 20}})]
 
-    def before(*releases: Release) -> str | None:
-        edition = Edition(ReleaseCatalogue(releases), period("2025"))
-        table = edition.table("corrections")
+    def before(*made: Release) -> str | None:
+        releases = PeriodReleases(ReleaseCatalogue(made), period("2025"))
+        table = releases.table("corrections")
         assert table is not None
-        found = edition.before(table)
+        found = releases.before(table)
         return found.period.name if found else None
 
     assert before(*year("2024", 12, 12), *year("2025", 1, 12)) is None, "a month is no year"

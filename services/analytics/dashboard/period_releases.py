@@ -9,8 +9,8 @@ from services.analytics.releases.tables import TABLE_SPECS
 
 
 @dataclass(frozen=True, slots=True)
-class Edition:
-    """A period a reader asked for, and all releases there are."""
+class PeriodReleases:
+    """All releases there are, as the pages of one period show them."""
 
     catalogue: ReleaseCatalogue
     period: Period
