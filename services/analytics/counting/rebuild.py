@@ -19,7 +19,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable,
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Final, Protocol
+from typing import Final
 
 from services.analytics.counting.aggregate import daily, monthly
 from services.analytics.counting.consumers import ProjectionConsumer
@@ -46,7 +46,7 @@ from shared import log, process
 from shared.errors import FatalError, IeumError, PermanentError, TransientError, UnknownTypeError
 from shared.events.base import ReportEvent
 from shared.events.centers import CenterChanged
-from shared.kafka.decoding import Blocked, RawRecord, Received, decode_record
+from shared.kafka.decoding import Blocked, Received, decode_record
 from shared.kafka.reader import PartitionReader
 from shared.mongo import connect
 from shared.settings import KafkaSettings, StoreSettings, load
@@ -58,16 +58,6 @@ FOLDED_TOPICS: Final = (REPORTS, ROUTINGS, CASES, ALERTS)
 _BATCH: Final = 2000
 _TRIES: Final = 200
 """How often the serving generation may move on just before the swap."""
-
-
-class BoundedReader(Protocol):
-    """Bounded reads of one topic: the part of ``PartitionReader`` used here."""
-
-    async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
-        """First free offset of each partition."""
-
-    def read(self, wanted: Mapping[int, tuple[int, int]]) -> AsyncGenerator[RawRecord, None]:
-        """The records from start to end, end excluded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +80,7 @@ class Rebuild:
     def __init__(
         self,
         database: Database,
-        logs: Mapping[Topic, BoundedReader],
+        logs: Mapping[Topic, PartitionReader],
         partitions: int,
         *,
         given_up: Collection[str] = frozenset(),

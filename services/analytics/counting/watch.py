@@ -1,15 +1,14 @@
 """Watches the counting every few seconds: both ends of the count, the log's ends, the dead-letter topic."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from math import nan
-from typing import Final
+from typing import Final, Protocol
 
 from services.analytics import metrics
 from services.analytics.counting.reader import CountReader
-from services.analytics.counting.rebuild import BoundedReader
 from services.analytics.counting.reconciliation import Reconciliation, reconcile
 from shared import log
 from shared.clock import Clock
@@ -33,6 +32,16 @@ _GROUP: Final = b"routing"
 """A report is dead when routing, which must give it an owner, could not."""
 _TAIL: Final = 200
 """Most records of one partition looked through at once for the end of what cannot be read."""
+
+
+class BoundedReader(Protocol):
+    """Bounded reads of one topic: the part of ``PartitionReader`` used here."""
+
+    async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
+        """First free offset of each partition."""
+
+    def read(self, wanted: Mapping[int, tuple[int, int]]) -> AsyncGenerator[RawRecord, None]:
+        """The records from start to end, end excluded."""
 
 
 @dataclass(frozen=True, slots=True)
