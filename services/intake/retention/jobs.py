@@ -5,8 +5,8 @@ be cut off at any point, or be done by several processes at once. Nothing is don
 store's are apart: a clock that jumped ahead must not end anybody's time for second thoughts.
 """
 
+import collections
 import secrets
-from collections import Counter as Tally
 from datetime import datetime
 from typing import Final
 
@@ -115,7 +115,7 @@ class ErasureJob:
         if not await self._reports.claim(DAILY, day, self._holder, now):
             await self._judge_again(skipped)
             return False
-        said: Tally[str] = Tally()
+        said: collections.Counter[str] = collections.Counter()
         page: list[Document] = []
         async for document in self._reports.everything():
             page.append(document)
@@ -171,8 +171,8 @@ class ErasureJob:
             self._log.info("erasure.done", report_id=report_id, cause=cause.value)
         return await self._reports.of_report(report_id)
 
-    async def _judge(self, page: list[Document], skipped: Skipped) -> Tally[str]:
-        said: Tally[str] = Tally()
+    async def _judge(self, page: list[Document], skipped: Skipped) -> collections.Counter[str]:
+        said: collections.Counter[str] = collections.Counter()
         alarms: dict[str, str | None] = {}
         now = whole_milliseconds(await self._store_clock.agreed_now())
         for document in page:
@@ -182,7 +182,7 @@ class ErasureJob:
         return said
 
     async def _judge_one(
-        self, document: Document, now: datetime, said: Tally[str], alarms: dict[str, str | None]
+        self, document: Document, now: datetime, said: collections.Counter[str], alarms: dict[str, str | None]
     ) -> None:
         life, facts, progress = _read(self._reports.authentication.check(document))
         received_at = document["received_at"]
@@ -227,7 +227,9 @@ class ErasureJob:
         OLDEST.set((now - oldest[0][DECIDE_SINCE]).total_seconds() if oldest else 0)
         late = await self._reports.marked(ERASE_AT, until=now, limit=1)
         OVERDUE.set((now - late[0][ERASE_AT]).total_seconds() if late else 0)
-        kinds = Tally(document.get("alarm") for document in await self._reports.marked(ALARM_SINCE, limit=10 * PAGE))
+        kinds = collections.Counter(
+            document.get("alarm") for document in await self._reports.marked(ALARM_SINCE, limit=10 * PAGE)
+        )
         for kind in _ALARMS:
             EXPIRING.labels(kind.value).set(kinds[kind.value])
 
