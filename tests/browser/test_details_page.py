@@ -61,6 +61,7 @@ async def lodged(harness: IntakeHarness) -> Holder:
     someone = await holder(harness, threat_deadline=_DEADLINE, seen_when="지난주", already_told=["police"])
     await owned(someone, "busan", seen=True)
     await someone.done("amend", threatened=False, threat_deadline=None, seen_when="몇 년 전", already_told=["nobody"])
+    await someone.done("amend", consents={"version": "2026-11", "personal": True, "sensitive": True})
     await someone.done("messages", text="언제 전화하세요?")
     return someone
 

@@ -94,6 +94,8 @@ class Details:
     """Up to which of them the holder of the receipt has read."""
     facts: Mapping[str, Any]
     consents: Mapping[str, Any] | None
+    earlier_consents: tuple[Mapping[str, Any], ...]
+    """Each with ``until`` when it stood, newest first; none for what was said first, however late."""
     by_other: bool
     """Made by somebody else, also where it was handed over since."""
     tip: bool
@@ -194,6 +196,7 @@ def details_of(document: Mapping[str, Any], parts: Mapping[str, Any]) -> Details
         replies_read=document.get("replies_read") or 0,
         facts=document["facts"],
         consents=document.get("consents"),
+        earlier_consents=tuple(reversed(document.get("earlier_consents") or ())),
         by_other=by_other,
         tip=document["facts"]["role"] == Role.THIRD_PARTY,
         word_set_later_at=later.asked_at if later else None,

@@ -123,6 +123,14 @@ def test_answers_first_given_later_are_a_change_from_none_that_hides_no_deadline
     assert (details.answers["money_demanded"], details.earlier_deadlines) == (False, ())
 
 
+def test_consents_that_were_changed_are_shown_with_what_was_agreed_to_before() -> None:
+    first, second = ({"version": "2026-11", "personal": True, "until": until} for until in (LATER, LATER + WAIT))
+    now = {"version": "2026-11", "personal": False}
+    details = details_of(document(consents=now, earlier_consents=[first, second]), {})
+    assert (details.consents, details.earlier_consents) == (now, (second, first))
+    assert details_of(document(consents=now), {}).earlier_consents == ()
+
+
 def test_the_word_to_check_with_is_never_one_that_a_receipt_alone_can_have_chosen() -> None:
     parts = {**CHANGED, "contact:3": {"channels": ["phone"], "phone": "3", "person_codeword": "snow"}}
 
