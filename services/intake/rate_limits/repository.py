@@ -50,12 +50,13 @@ class WrongReceiptCounts:
         with store_errors():
             await self.collection.bulk_write(writes, ordered=False)
 
-    async def held(self, after: datetime) -> list[tuple[str, datetime]]:
+    async def held(self, after: datetime, latest: datetime) -> list[tuple[str, datetime]]:
         """Places held back until later than ``after``, the newest first; in a burst not all of them.
 
-        One that is not among them is held back by whichever process meets its next wrong receipt.
+        One that is not among them is held back by whichever process meets its next wrong receipt. Nobody is held back
+        until after ``latest``: such a time was written by a clock that is ahead, or by hand, and would hide others.
         """
-        wanted: dict[str, Any] = {"held_until": {"$gt": after}}
+        wanted: dict[str, Any] = {"held_until": {"$gt": after, "$lte": latest}}
         with store_errors():
             found = await self.collection.find(wanted, {"held_until": 1}).sort("held_until", -1).to_list(_NEWEST)
         return [(document["_id"], document["held_until"]) for document in found]

@@ -141,7 +141,8 @@ class WrongReceipts:
 
     async def _learn(self) -> None:
         now = self._clock.now()
-        for name, until in await self.store.held(max(now, self._seen_until - _SKEW)):
+        latest = now + timedelta(seconds=HELD_S) + _SKEW
+        for name, until in await self.store.held(max(now, self._seen_until - _SKEW), latest):
             self._hold(name.partition(":")[2], until)
             self._seen_until = max(self._seen_until, until)
 

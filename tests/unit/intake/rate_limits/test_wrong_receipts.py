@@ -43,11 +43,10 @@ class Counts:
         for name, until in places.items():
             self.documents.setdefault(name, {})["held_until"] = until
 
-    async def held(self, after: datetime) -> list[tuple[str, datetime]]:
+    async def held(self, after: datetime, latest: datetime) -> list[tuple[str, datetime]]:
         self._answer()
-        return [
-            (k, d["held_until"]) for k, d in self.documents.items() if "held_until" in d and d["held_until"] > after
-        ]
+        held = [(name, document["held_until"]) for name, document in self.documents.items() if "held_until" in document]
+        return [(name, until) for name, until in held if after < until <= latest]
 
     def _answer(self) -> None:
         if self.away:
@@ -166,6 +165,21 @@ async def test_a_new_process_knows_whom_the_others_hold_back() -> None:
     late = WrongReceipts(store, KEYS, processes.clock, per_network=PER_NETWORK)
     await late.exchange()
     assert late.wait(HOME) > 0
+
+
+async def test_what_nobody_can_be_held_back_for_holds_nobody_back_and_hides_no_other() -> None:
+    processes, stranger = Processes(), Caller("198.51.100.0/24")
+    first, second = processes.all
+    guess(first, HOME)
+    await first.exchange()
+    (name,) = [name for name, one in processes.store.documents.items() if "held_until" in one]
+    planted = processes.store.documents[name]
+    planted["held_until"] = NOW + timedelta(days=365)
+    await second.exchange()
+    assert second.wait(HOME) == 0, "by a clock that is ahead, or by whoever can write to the store"
+    guess(first, stranger)
+    await processes.exchange()
+    assert second.wait(stranger) > 0
 
 
 async def test_while_the_store_is_away_each_process_counts_alone_and_tells_later() -> None:
