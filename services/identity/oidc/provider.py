@@ -61,6 +61,8 @@ _AGAIN_S: Final = 30.0
 """Keys are fetched anew for an unknown ``kid`` at most so often."""
 _SILENT_S: Final = 5.0
 """So long after it did not answer a question that one is not asked again: whoever comes meanwhile is told at once."""
+_CLIENT_REFUSED: Final = ("invalid_client", "unauthorized_client")
+"""Errors of a token endpoint that no person who signs in can do anything about (RFC 6749, section 5.2)."""
 _ENDPOINTS: Final = frozenset({"authorization_endpoint", "token_endpoint", "jwks_uri"})
 _NONCE_BYTES: Final = 12
 _LONGEST_DEVICE: Final = 200
@@ -324,6 +326,9 @@ class Provider:
             _log.warning("oidc.no_answer", error=type(error).__name__)
             raise RefusedError("provider_unavailable") from None
         if answer.is_client_error and method == "POST":
+            if isinstance(body, dict) and body.get("error") in _CLIENT_REFUSED:
+                _log.error("oidc.client_refused", hint="IDENTITY_OIDC_CLIENT_ID or _SECRET is not what it has for us")
+                raise RefusedError("provider_unavailable")
             # A code that was used, or is somebody else's.
             raise RefusedError("wrong_token")
         if not answer.is_success or not isinstance(body, dict):

@@ -13,6 +13,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from services.identity.accounts.models import RefusedError
 from services.identity.oidc.provider import Provider
@@ -30,6 +31,7 @@ class Door:
         self.key = ECKey.generate_key("P-256", {"kid": "one"})
         self.asked: list[str] = []
         self.shut: dict[str, asyncio.Event] = {}
+        self.refuses: dict[str, object] | None = None
         self.waited_at = asyncio.Event()
 
     async def answer(self, request: httpx.Request) -> httpx.Response:
@@ -39,6 +41,8 @@ class Door:
             self.waited_at.set()
             await self.shut[path].wait()
             raise httpx.ReadTimeout("", request=request)
+        if request.method == "POST":
+            return httpx.Response(401, json=self.refuses)
         endpoints = {name: f"{ISSUER}/{name}" for name in ("authorization_endpoint", "token_endpoint")}
         found: dict[str, Any] = {"issuer": ISSUER, "jwks_uri": ISSUER + KEYS, **endpoints}
         found["id_token_signing_alg_values_supported"] = ["ES256"]
@@ -120,3 +124,25 @@ async def test_a_forged_logout_token_is_refused_whatever_its_header_says(
     said = json.dumps({"alg": "ES256", "kid": "one", **header}).encode()
     with pytest.raises(RefusedError, match="wrong_token"):
         await provider.logout(f"{base64.urlsafe_b64encode(said).decode().rstrip('=')}.{claims}.{signature}")
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        ({"error": "invalid_client"}, "provider_unavailable"),
+        ({"error": "unauthorized_client"}, "provider_unavailable"),
+        ({"error": "invalid_grant"}, "wrong_token"),
+        ({"error": ["invalid_client"]}, "wrong_token"),
+        ({}, "wrong_token"),
+    ],
+)
+async def test_a_client_secret_that_is_wrong_is_the_operators_mistake_and_told_to_them(
+    door: Door, provider: Provider, answer: dict[str, object], code: str
+) -> None:
+    """Each sign-in failed with the words for an answer that somebody forged, and no log said why."""
+    door.refuses = answer
+    address, cookie = await provider.begin("")
+    state = httpx.URL(address).params["state"]
+    with capture_logs() as logs, pytest.raises(RefusedError, match=code):
+        await provider.person(provider.login_state(cookie, state), "code")
+    assert ("oidc.client_refused" in [one["event"] for one in logs]) is (code == "provider_unavailable")
