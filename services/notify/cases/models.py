@@ -340,6 +340,8 @@ class Case(StoredModel):
     alert_version: int = 0
     runs: int = 0
     escalation: Escalation | None = Field(default=None, alias="ladder")
+    interrupted: Escalation | None = None
+    """The escalation that a withdrawal stopped before anybody acknowledged: it goes on when the report comes back."""
     wake_at: datetime | None = None
     """When a worker may claim this case: the earliest of what is due (``next_due``), or the end of a lease."""
     lease_by: str | None = None

@@ -196,7 +196,10 @@ def _updated(case: Case, event: ReportUpdated, rules: Rules, now: datetime) -> C
         # As long as it stood, that centre could read the case: whoever harmed them may work there.
         case = scheduled(offer_died(case, now, TransferVoid.DECLINED))
     if event.kind in _BACK:
-        return policy.begin(_answered(case, event, now).model_copy(update=_OPENED), rules, now)
+        back = _answered(case, event, now).model_copy(update=_OPENED)
+        if case.interrupted is None or case.ended_at is None or event.kind is not UpdateKind.REINSTATED:
+            return policy.begin(back, rules, now)
+        return policy.resume(back, case.interrupted, event.decided_at - case.ended_at, rules, now)
     if case.ended is EndReason.WITHDRAWN:
         return case  # All contact has stopped.
     unread = case.model_copy(update={"unread": True})
@@ -209,6 +212,7 @@ def _updated(case: Case, event: ReportUpdated, rules: Rules, now: datetime) -> C
 
 def _ended(case: Case, event: ReportEnded, now: datetime) -> Case:
     withdrawn = event.reason is EndReason.WITHDRAWN
+    unanswered = withdrawn and case.state is CaseState.WAITING
     case = offer_died(_answered(case, event, now), now, event.reason)
     kind = EntryKind.WITHDRAWN if withdrawn else EntryKind.CLOSED
     ended = {
@@ -218,6 +222,7 @@ def _ended(case: Case, event: ReportEnded, now: datetime) -> Case:
         # What was left while the case was being closed still has to be read.
         "unread": case.unread and not withdrawn,
         "unread_messages": 0 if withdrawn else case.unread_messages,
+        "interrupted": case.escalation if unanswered else None,
     }
     case = noted(case.model_copy(update=ended), TimelineEntry(at=event.decided_at, kind=kind, center_id=case.center_id))
     return case if case.unread else policy.stop(case)

@@ -191,6 +191,25 @@ def begin(case: Case, rules: Rules, now: datetime, cause: EscalationCause = Esca
     return _run(case, rules, now, now, cause)
 
 
+def resume(case: Case, stopped: Escalation, paused: timedelta, rules: Rules, now: datetime) -> Case:
+    """Start a new run at the step at which a withdrawal stopped one; its time does not run while it is withdrawn.
+
+    Begun at the first step each time, it would never reach a lead: whoever found the receipt could take the report
+    back and bring it back every minute.
+    """
+    case = begin(case, rules, now)
+    if case.escalation is None or stopped.next_step_at is None:
+        return case
+    told = case.escalation.pending if stopped.step == 1 else step_of(case.urgency, stopped.step).who
+    where = {
+        "step": stopped.step,
+        "round": stopped.round,
+        "pending": told,
+        "next_step_at": stopped.next_step_at + paused,
+    }
+    return case.model_copy(update={"escalation": case.escalation.model_copy(update=where)})
+
+
 def watch(case: Case, rules: Rules, now: datetime, *, tried: bool = False) -> Case:
     """Start the timer of the first contact, unless the reporter was reached since the acknowledgement.
 

@@ -2,6 +2,7 @@
 
 import random
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -150,6 +151,31 @@ def test_withdrawn_stops_everything_and_stays_stopped() -> None:
     later = folded([event("report.updated", version=6, ownership=2, kind="message_left")], case)
     assert later.wake_at is None
     assert not later.needs_attention
+
+
+def test_who_takes_a_report_back_and_brings_it_back_keeps_no_lead_from_being_told() -> None:
+    """Every 100 seconds, sooner than a critical report's first step lasts."""
+    now = NOW
+    told: list[int] = []
+    case = folded([event("report.routed", urgency="critical", center="gwangju")])
+    for number in range(8):
+        for _ in range(20):
+            if (made := policy.plan(case, STAFFED, now)) is not None:
+                told.append(made.step)
+                results = [AttemptResult(target, "x", ok=True) for target in made.targets]
+                case = policy.advance(case, made, results, policy.ALWAYS, now)
+            now += timedelta(seconds=5)
+        about: dict[str, Any] = {"ownership": 1, "center": "gwangju", "decided_at": now}
+        for one in (
+            event("report.ended", version=2 + 2 * number, reason="withdrawn", **about),
+            event("report.updated", version=3 + 2 * number, kind="reinstated", urgency="critical", **about),
+        ):
+            after = fold(case, one, TRACE, policy.ALWAYS, now)
+            assert after is not None
+            case = after
+    assert max(told) == 4
+    assert case.escalation is not None
+    assert case.escalation.due_at == now, "and each time whoever is at that step hears that it came back"
 
 
 @pytest.mark.parametrize("kind", [EntryKind.REINSTATED, EntryKind.REOPENED])
