@@ -189,11 +189,15 @@ class AuditLog:
         return self.last_result
 
     async def verify(self, anchors: Sequence[Anchor] = (), positions: Sequence[Anchor] = ()) -> list[ChainFinding]:
-        """Every finding up to the chain's present end.
+        """Every finding up to the chain's present end. Raises ``TransientError``.
 
         ``anchors`` are heads kept elsewhere; ``positions`` are known to be genuine.
         """
-        heads = (*anchors, *await asyncio.to_thread(self.heads.all))  # a disk that hangs must not hold up the loop
+        try:
+            outside = await asyncio.to_thread(self.heads.all)  # a disk that hangs must not hold up the loop
+        except OSError as error:
+            raise TransientError(f"the heads of the audit cannot be read: {error}") from error
+        heads = (*anchors, *outside)
         return await verify_chain(self.keys, self.service, self.lines, self.anchors, heads, positions)
 
     async def end(self) -> tuple[int, str]:

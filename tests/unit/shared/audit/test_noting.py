@@ -11,6 +11,7 @@ from shared.audit import store
 from shared.audit.chain import AuditKeys
 from shared.audit.model import Anchor, AuditEntry, AuditOutcome, ChainFinding
 from shared.audit.store import LOST, RATE_LIMITED, AuditLog
+from shared.errors import TransientError
 from shared.metrics import REGISTRY
 from tests.support.clock import ManualClock
 
@@ -120,6 +121,16 @@ async def test_a_disk_of_heads_that_hangs_does_not_hold_up_the_loop_of_a_process
     monkeypatch.setattr(store, "verify_chain", nothing_wrong)
     assert await log.verify() == []
     assert [reader == threading.get_ident() for reader in readers] == [False]
+
+
+async def test_heads_that_cannot_be_read_are_told_like_a_store_that_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The page of the monthly check answers that nothing could be read; it was an error of ours."""
+    log = AuditLog(MagicMock(), AuditKeys(b"a" * 32), ManualClock(NOW), "intake")
+    monkeypatch.setattr(log.heads, "all", MagicMock(side_effect=PermissionError(13, "Permission denied", "a.heads")))
+    with pytest.raises(TransientError, match="Permission denied"):
+        await log.verify_and_keep()
 
 
 async def test_what_a_verification_finds_is_in_the_gauge_by_which_somebody_is_called(
