@@ -58,10 +58,13 @@ async def blurred(page: Page, what: str) -> bool:
 
 
 async def lodged(harness: IntakeHarness) -> Holder:
-    someone = await holder(harness, threat_deadline=_DEADLINE, seen_when="지난주", already_told=["police"])
+    someone = await holder(
+        harness, threat_deadline=_DEADLINE, seen_when="지난주", already_told=["police"], age_band="under_14"
+    )
     await owned(someone, "busan", seen=True)
     await someone.done("amend", threatened=False, threat_deadline=None, seen_when="몇 년 전", already_told=["nobody"])
     await someone.done("amend", consents={"version": "2026-11", "personal": True, "sensitive": True})
+    await someone.done("amend", harm_types=["synthesis", "distribution"], age_band="30s", division="seoul")
     await someone.done("messages", text="언제 전화하세요?")
     return someone
 

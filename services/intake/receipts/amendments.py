@@ -37,6 +37,8 @@ _KEPT: Final = (
 )
 """Facts that a submission has too. Places are left out: they were resolved on their day."""
 _NOT_AMENDED: Final = {"receipt", "word"}
+_READ_BY_STAFF: Final = frozenset({"harm_types", "age_band", "gender", "division", "relationship", "platform_kind"})
+"""Facts on the page of details that an addition replaces."""
 
 
 def contact_changed_at(document: Mapping[str, Any]) -> datetime | None:
@@ -108,6 +110,12 @@ def demand_centre_not_chosen(document: Mapping[str, Any], before: ReportFacts, a
     moved = moves(before, after) or any(made.get("place") for made in document.get("amendments") or ())
     if moved and _declines_more(before, after):
         raise NotAdmittedError("declined_centers", "too_many_declined")
+
+
+def replaced(before: ReportFacts, after: ReportFacts) -> dict[str, Any]:
+    """The facts that an addition replaced, as they were: the centre sees also what a found receipt has changed."""
+    old, new = (facts.model_dump(mode="json", include=set(_READ_BY_STAFF)) for facts in (before, after))
+    return {name: value for name, value in old.items() if value != new[name]}
 
 
 def moves(before: ReportFacts, after: ReportFacts) -> bool:

@@ -322,6 +322,8 @@ class ReceiptService:
                 link_rules.merged(document.get(documents.DIGESTS) or (), found.digests), now
             )
         made = {"number": taken.number, "at": now, "version": version, "parts": touched, "receipt_alone": alone}
+        if replaced := amendments.replaced(before, facts):
+            made["before"] = replaced
         if amendments.changes_contact(asked):
             made["contact"] = True
         if alone and amendments.moves(before, facts):

@@ -37,7 +37,7 @@ class DetailsEntry:
 
 @dataclass(frozen=True, slots=True)
 class AnswerChange:
-    """Answers that were changed together with the receipt."""
+    """Answers and facts that were changed together with the receipt."""
 
     at: datetime
     alone: bool
@@ -159,7 +159,8 @@ def details_of(document: Mapping[str, Any], parts: Mapping[str, Any]) -> Details
 
     answers = [DetailsEntry(said.at, said.number, _answers(said.value)) for said in since_received("answers", {})]
     answered = answers[-1].value if answers else {}
-    alone = {entry["version"]: entry.get("receipt_alone", True) for entry in document.get("amendments") or ()}
+    amended = sorted(document.get("amendments") or (), key=lambda entry: int(entry["version"]))
+    alone = {entry["version"]: entry.get("receipt_alone", True) for entry in amended}
     later = waiting_period.later_word(document)
     messages = [
         DetailsEntry(left.get(number, received_at), number, value)
@@ -184,7 +185,7 @@ def details_of(document: Mapping[str, Any], parts: Mapping[str, Any]) -> Details
         on_behalf={**_NOT_SAID, **newest("on_behalf").value},
         earlier_on_behalf=earlier("on_behalf", _NOT_SAID) if by_other else (),
         answers={name: value for name, value in answered.items() if name != "threat_deadline"},
-        answer_changes=_answer_changes(answers, alone),
+        answer_changes=_answer_changes(answers, amended, received_at),
         narratives=tuple(versions("narrative")),
         urls=tuple(versions("urls")),
         fingerprints=tuple(versions("fingerprints")),
@@ -213,16 +214,27 @@ def _answers(stored: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**stored, "threat_deadline": datetime.fromisoformat(deadline)} if deadline else stored
 
 
-def _answer_changes(answers: Sequence[DetailsEntry], alone: Mapping[int, bool]) -> tuple[AnswerChange, ...]:
-    """``answers``: every version, the first from when the report was received. ``alone``: by version."""
-    codes = {code for said in answers for code in said.value}
-    stood = {code: DetailsEntry(answers[0].at, answers[0].number, answers[0].value.get(code)) for code in codes}
+def _answer_changes(
+    answers: Sequence[DetailsEntry], amended: Sequence[Mapping[str, Any]], received_at: datetime
+) -> tuple[AnswerChange, ...]:
+    """``answers``: every version, the first from when the report was received. ``amended``: the additions, in order.
+
+    Facts are stored once: of those that an addition replaced its entry holds what they were.
+    """
+    given = {said.number: said.value for said in answers[1:]}
+    known = answers[0].value if answers else {}
+    since: dict[str, tuple[datetime, int]] = {}
     changes = []
-    for said in answers[1:]:
-        before = {code: old for code, old in stood.items() if old.value != said.value.get(code)}
-        stood |= {code: DetailsEntry(said.at, said.number, said.value.get(code)) for code in before}
-        if before:
-            changes.append(AnswerChange(said.at, alone.get(said.number, True), before))
+    for entry in amended:
+        at, version = entry["at"], entry["version"]
+        new = given.get(version, known)
+        old = {code: known.get(code) for code in {**known, **new} if known.get(code) != new.get(code)}
+        old |= entry.get("before") or {}
+        if old:
+            before = {code: DetailsEntry(*since.get(code, (received_at, _FIRST)), old[code]) for code in old}
+            changes.append(AnswerChange(at, entry.get("receipt_alone", True), before))
+        since |= dict.fromkeys(old, (at, version))
+        known = new
     return tuple(reversed(changes))
 
 

@@ -88,33 +88,43 @@ async def test_staff_see_a_changed_contact_what_it_was_and_the_word_to_check_wit
 
 
 @pytest.mark.parametrize(
-    ("lang", "threatened", "no_longer", "finder", "personal"),
+    ("lang", "age", "threatened", "no_longer", "finder", "personal"),
     [
         (
             "en",
+            "Under 14",
             "<dt>Threatened</dt><dd>Yes <",
             "No longer given",
             "somebody at home who found it",
             "<dt>Personal data</dt><dd>Yes<",
         ),
-        ("ko", "<dt>협박 있음</dt><dd>예 <", "지워짐", "집에서 번호를 본 사람", "<dt>개인정보</dt><dd>예<"),
+        (
+            "ko",
+            "14세 미만",
+            "<dt>협박 있음</dt><dd>예 <",
+            "지워짐",
+            "집에서 번호를 본 사람",
+            "<dt>개인정보</dt><dd>예<",
+        ),
     ],
 )
 async def test_staff_see_what_was_answered_before_a_receipt_alone_changed_it(
     harness: IntakeHarness,
     clock: JumpClock,
     lang: Language,
+    age: str,
     threatened: str,
     no_longer: str,
     finder: str,
     personal: str,
 ) -> None:
     until = (clock.now() + timedelta(days=1)).replace(microsecond=0)
-    someone = await holder(harness, threat_deadline=until.isoformat(), seen_when="last week")
+    someone = await holder(harness, threat_deadline=until.isoformat(), seen_when="last week", age_band="under_14")
     await owned(someone, "busan", seen=True)
     clock.jump(hours=1)
     agreed = {"version": "2026-11", "sensitive": True}
     await someone.done("amend", threatened=False, threat_deadline=None, seen_when="years ago", consents=agreed)
+    await someone.done("amend", age_band="30s")
     ticket = harness.people.ticket(someone.report_id, "busan")
     shown = (
         await harness.http.post("/details", data={"ticket": ticket}, headers=HTML | {"Accept-Language": lang})
@@ -127,6 +137,7 @@ async def test_staff_see_what_was_answered_before_a_receipt_alone_changed_it(
     assert threatened not in now
     assert threatened in before
     assert ("years ago" in now, "last week" in now, "last week" in before) == (True, False, True)
+    assert (age in now, age in before) == (False, True)
     assert finder in before
     now, before = shown.split('id="consents-title"', 1)[1].split("<h3>", 1)
     assert [personal in of for of in (now, before)] == [False, True]

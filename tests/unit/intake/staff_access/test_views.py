@@ -115,6 +115,22 @@ def test_answers_that_were_changed_are_shown_with_what_stood_before_from_when_an
     assert (once.answer_changes, once.earlier_deadlines) == ((), ())
 
 
+def test_facts_that_were_changed_are_shown_as_they_were_beside_the_answers() -> None:
+    last = LATER + timedelta(hours=1)
+    made = [
+        {"number": 2, "at": last, "version": 3, "before": {"age_band": "over_29", "division": "seoul"}},
+        {"number": 1, "at": LATER, "version": 2, "receipt_alone": False, "before": {"age_band": "under_14"}},
+    ]
+    details = details_of(document(amendments=made), {"answers": {}, "answers:2": {"threatened": True}})
+    assert [
+        (change.alone, {code: (said.value, said.at) for code, said in change.before.items()})
+        for change in details.answer_changes
+    ] == [
+        (True, {"age_band": ("over_29", LATER), "division": ("seoul", NOW)}),
+        (False, {"threatened": (None, NOW), "age_band": ("under_14", NOW)}),
+    ]
+
+
 def test_answers_first_given_later_are_a_change_from_none_that_hides_no_deadline() -> None:
     given = {"money_demanded": False, "threat_deadline": "2026-11-25T21:00:00+09:00"}
     details = details_of(document(amendments=[{"number": 1, "at": LATER, "version": 2}]), {"answers:2": given})
