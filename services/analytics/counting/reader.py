@@ -4,12 +4,11 @@ from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import date, datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from pymongo.read_concern import ReadConcern
 
 from services.analytics.counting.aggregate import (
-    ALL,
     DAILY,
     MEASURES,
     NOT_ROUTED,
@@ -100,20 +99,12 @@ class CountReader:
         cells = ((tuple(values), n) for name, *values, n in await self._month_cells(period) if name == prefix)
         return marginals(cube, dimensions, cells)
 
-    async def times(
-        self, period: Period, measure: Measure, by: Literal["center", "urgency"] | None = None
-    ) -> dict[str, Histogram]:
-        """Histograms of one of `MEASURES`, by the owning centre or urgency, or one for all under ``all``.
+    async def times(self, period: Period, measure: Measure) -> Histogram:
+        """One of `MEASURES`, of all centres and urgencies.
 
         Raises ``ValueError`` for an unknown measure, and for a week: times are kept by month.
         """
-        if by not in {None, "center", "urgency"}:
-            raise ValueError(f"times are not kept by {by}; they are by center, by urgency, or by None for all")
-        found: dict[str, Histogram] = {}
-        for (center, urgency), histogram in (await self._times(period, measure)).items():
-            key = {"center": center, "urgency": urgency}.get(by or "", ALL)
-            found[key] = found.get(key, Histogram()) + histogram
-        return found
+        return sum((await self._times(period, measure)).values(), Histogram())
 
     async def seen_within_target(self, period: Period) -> dict[str, tuple[int, int]]:
         """By the owning centre: (reports seen within the target of their urgency, reports)."""
@@ -124,6 +115,7 @@ class CountReader:
         return {center: (seen_within_target(waited.get(center, {})), n) for (center,), n in reports.items()}
 
     async def _times(self, period: Period, measure: Measure) -> dict[tuple[str, str], Histogram]:
+        """By the owning centre and urgency."""
         if measure not in MEASURES:
             raise ValueError(f"{measure} is not measured; measured are {', '.join(MEASURES)}")
         found: dict[tuple[str, str], Counter[int]] = {}

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from services.analytics import metrics
-from services.analytics.counting.aggregate import ALL, IN_CARE, Histogram
+from services.analytics.counting.aggregate import IN_CARE
 from services.analytics.counting.models import CountedReport
 from services.analytics.counting.reader import CountReader
 from services.analytics.releases import weekly
@@ -503,7 +503,7 @@ class ReleaseService:
         for spec in TABLE_SPECS.values():
             if isinstance(spec.source, Times):
                 of = counts.ends[CLOSED] if spec.base == "closed" else counts.total
-                histogram = (await reader.times(period, spec.source.measure)).get(ALL, Histogram())
+                histogram = await reader.times(period, spec.source.measure)
                 crossings[spec.name] = spec.source.grouped(histogram, of)
             elif isinstance(spec.source, Decisions):
                 crossings[spec.name] = spec.source.grouped(await reader.reasons(period))

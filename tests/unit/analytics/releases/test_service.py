@@ -148,9 +148,9 @@ class Store:
         del period
         return {("first", "home"): self.reports * len(CENTER_IDS), ("later", "transfer_accepted"): 7}
 
-    async def times(self, period: Period, measure: str) -> dict[str, Histogram]:
+    async def times(self, period: Period, measure: str) -> Histogram:
         del period, measure
-        return {}
+        return Histogram()
 
     async def seen_within_target(self, period: Period) -> dict[str, tuple[int, int]]:
         del period
