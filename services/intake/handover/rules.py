@@ -36,6 +36,8 @@ class HandoverCode(BaseModel):
     taken_at: datetime | None = None
     taken_by: str | None = None
     """Keyed digest of the request that took it, so that a repeat gets the same receipt."""
+    said_before: Mapping[str, int] | None = None
+    """How many messages, additions and answers are from before it was taken, see ``documents.of_holder``."""
 
 
 def handover_code_of(document: Mapping[str, Any]) -> HandoverCode | None:

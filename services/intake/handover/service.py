@@ -136,6 +136,7 @@ class HandoverService:
         name = f"contact:{version}"
         number = len(document.get("amendments") or ()) + 1
         pushed = {"amendments": {"number": number, "at": now, "version": version, "parts": ["contact"]}}
+        said = {what: len(document.get(what) or ()) for what in documents.OF_HOLDER} | {"amendments": number}
         if document.get("consents"):
             pushed["earlier_consents"] = {**document["consents"], "until": now}
         return ReportUpdate(
@@ -143,7 +144,7 @@ class HandoverService:
             fields={
                 "receipt_hash": receipt_hash,
                 repository.FORMER_RECEIPT: document["receipt_hash"],
-                "hand_over": used.model_dump(),
+                "hand_over": used.model_copy(update={"said_before": said}).model_dump(),
                 waiting_period.WORD: word,
                 waiting_period.LATER: None,
                 waiting_period.FOR_STATUS: asked.word_for_status,

@@ -38,6 +38,8 @@ DIGESTS: Final = "links"
 UNINDEXED_SINCE: Final = "links_since"
 UNASSIGNED_SINCE: Final = "unassigned_since"
 """When a report that no centre has yet was received; gone once one has it."""
+OF_HOLDER: Final = ("messages", "amendments", "replies")
+"""The lists of which the holder of the receipt has a part, see ``of_holder``."""
 _TEXTS: Final = {"messages": "message", "replies": "answer", "notes": "note"}
 """The lists of later texts, and the sealed part that each of their entries has."""
 _ANSWERED: Final = "answers"
@@ -127,10 +129,17 @@ def of_holder(document: Mapping[str, Any], what: str) -> list[Mapping[str, Any]]
     """The ``messages``, ``amendments`` or ``replies`` since the present holder of the receipt has it.
 
     Whoever reported for somebody does not use up what that person may say after taking over, and what was answered
-    to the one is not told to the other.
+    to the one is not told to the other. Counted, for another clock than the hand-over's may date an entry; only of a
+    hand-over by a build that did not count do the times tell.
     """
     since = (document.get("life") or {}).get("handed_over_at")
-    return [made for made in document.get(what) or () if since is None or made["at"] > since]
+    made = list(document.get(what) or ())
+    if since is None:
+        return made
+    said_before = (document.get("hand_over") or {}).get("said_before")
+    if said_before is None:
+        return [one for one in made if one["at"] > since]
+    return made[said_before[what] :]
 
 
 def personal_parts(content: bytes) -> dict[str, bytes]:

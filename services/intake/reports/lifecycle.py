@@ -81,6 +81,8 @@ class Withdrawal(FrozenModel):
     at: datetime
     undo_until: datetime
     """Until when it can be undone; equal to ``at`` or later."""
+    decided_before: int | None = None
+    """How many decisions there were already; None: stored by a build that did not count them, or erased since."""
 
 
 class ErasureDecision(FrozenModel):
@@ -131,11 +133,15 @@ class Lifecycle(FrozenModel):
 
     @property
     def standing_decision(self) -> ErasureDecision | None:
-        """The last decision about the withdrawal that stands; None if nobody decided since. One before was undone."""
+        """The last decision about the withdrawal that stands; None if nobody decided since. One before was undone.
+
+        Counted, for another clock than the withdrawal's may have dated the decision.
+        """
         if self.withdrawal is None or not self.decisions:
             return None
-        last = self.decisions[-1]
-        return last if last.at >= self.withdrawal.at else None
+        last, before = self.decisions[-1], self.withdrawal.decided_before
+        since = last.at >= self.withdrawal.at if before is None else len(self.decisions) > before
+        return last if since else None
 
 
 NEW = Lifecycle()

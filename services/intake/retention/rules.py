@@ -165,7 +165,11 @@ def withdrawn(
         undo_until = (latest or now) + WAIT if receipt_alone else now
         if known is not None and known.undo_until <= undo_until:
             return life  # it comes no later than was planned, and asking again moves no time
-    withdrawal = Withdrawal(at=known.at if known else now, undo_until=undo_until)
+    withdrawal = Withdrawal(
+        at=known.at if known else now,
+        undo_until=undo_until,
+        decided_before=known.decided_before if known else len(life.decisions),
+    )
     special = specials(facts, life.special)
     if special:
         waiting = life.decide_since if known else now
@@ -193,7 +197,7 @@ def undone_by(life: Lifecycle, last: datetime) -> Lifecycle:
 
 def drill_withdrawn(life: Lifecycle, now: datetime) -> Lifecycle:
     """The life of a drill that nobody acknowledged, withdrawn in nobody's name; no lead is asked about it."""
-    withdrawal = Withdrawal(at=now, undo_until=now + UNDO_FOR)
+    withdrawal = Withdrawal(at=now, undo_until=now + UNDO_FOR, decided_before=len(life.decisions))
     plan = ErasurePlan(cause=ErasureCause.WITHDRAWN, at=withdrawal.undo_until, announced_at=now)
     return _changed(life, withdrawal=withdrawal, special=(), plan=plan)
 
@@ -340,8 +344,8 @@ def tombstone(life: Lifecycle, now: datetime) -> Lifecycle:
     """Reduce a life to its dates."""
     gone = life.withdrawal
     by_other = not BY_OTHERS.isdisjoint(life.special) and life.confirmed_at is None
-    if gone is not None and not by_other:
-        gone = Withdrawal(at=gone.at, undo_until=gone.at)
+    if gone is not None:
+        gone = Withdrawal(at=gone.at, undo_until=gone.undo_until if by_other else gone.at)
     return Lifecycle(withdrawal=gone, erased_at=now, by_other=by_other, handed_over_at=life.handed_over_at)
 
 

@@ -83,6 +83,21 @@ async def test_the_person_gets_a_receipt_and_word_of_their_own_and_the_old_ones_
     assert ("receipts.take_over", "done", None) in await audit_of(harness, own.report_id)
 
 
+async def test_what_was_said_before_by_a_clock_ahead_is_still_from_before(
+    harness: IntakeHarness, clock: JumpClock
+) -> None:
+    theirs = await holder(harness, role="representative")
+    clock.jump(minutes=3)
+    await theirs.done("messages", text="it is for my sister")
+    await theirs.done("amend", narrative="she told me more")
+    clock.jump(minutes=-3)
+    own = await taken(theirs)
+    stored = await own.stored()
+    assert [documents.of_holder(stored, what) for what in documents.OF_HOLDER] == [[], [], []]
+    await own.done("messages", text="it is me")
+    assert [one["number"] for one in documents.of_holder(await own.stored(), "messages")] == [2]
+
+
 async def test_after_staff_confirmed_it_the_person_has_every_right_and_the_former_receipt_still_none(
     harness: IntakeHarness,
 ) -> None:

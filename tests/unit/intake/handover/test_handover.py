@@ -150,6 +150,18 @@ def test_what_the_person_may_still_say_is_not_used_up_by_whoever_reported() -> N
     assert len(documents.of_holder(stored, "messages")) == 1
 
 
+@pytest.mark.parametrize("apart", [timedelta(minutes=-5), timedelta(minutes=5)])
+@pytest.mark.parametrize("what", documents.OF_HOLDER)
+def test_what_was_said_before_and_after_it_changed_hands_does_not_rest_on_two_clocks(
+    what: str, apart: timedelta
+) -> None:
+    """``apart``: how far ahead the clock of another process is of the one that handed the report over."""
+    before, after = ({"number": number, "at": NOW + timedelta(minutes=m) + apart} for number, m in ((1, -1), (2, 1)))
+    used = OFFER.model_copy(update={"said_before": dict.fromkeys(documents.OF_HOLDER, 1)})
+    stored = {"life": handed().model_dump(), "hand_over": used.model_dump(), what: [before, after]}
+    assert documents.of_holder(stored, what) == [after]
+
+
 def test_staff_see_that_it_changed_hands_and_whose_contact_came_before() -> None:
     parts = {"contact": {"channels": ["phone"], "phone": "1"}, "contact:2": {}, "on_behalf": {"relation": "spouse"}}
     stored = {

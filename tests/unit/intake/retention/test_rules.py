@@ -12,7 +12,7 @@ from services.intake.retention import rules as retention_rules
 from services.intake.retention import schedule
 from services.intake.retention.schedule import RetentionStatus, ends, judge
 from shared.clock import SEOUL
-from shared.events.vocabulary import AgeBand, EndReason, HarmType
+from shared.events.vocabulary import AgeBand, EndReason, HarmType, Role
 from tests.unit.intake.retention.test_erasure import NOW, facts
 
 CLOSED = Progress(
@@ -146,6 +146,33 @@ def test_a_kept_report_outlives_second_thoughts_and_decisions_about_other_withdr
     later = NOW + timedelta(hours=1)
     again = life.model_copy(update={"withdrawal": Withdrawal(at=later, undo_until=later), "decide_since": later})
     assert judge(facts(), long_ago, again, CLOSED, NOW + YEARS).status is RetentionStatus.KEPT
+
+
+@pytest.mark.parametrize("apart", [timedelta(minutes=-5), timedelta(minutes=5)])
+def test_which_withdrawal_was_decided_about_does_not_rest_on_two_clocks(apart: timedelta) -> None:
+    """``apart``: how far ahead the clock of the process that takes decisions is of the one that takes withdrawals."""
+
+    def withdrawn(life: Lifecycle, now: datetime) -> Lifecycle:
+        tip = facts(role=Role.THIRD_PARTY)
+        return retention_rules.withdrawn(life, tip, at_once=False, understood=False, receipt_alone=True, now=now)
+
+    def kept(life: Lifecycle, now: datetime) -> Lifecycle:
+        made = ErasureDecision(
+            at=now,
+            by="s-1",
+            organisation="busan",
+            destroy=False,
+            reason=Reason.INVESTIGATION,
+            category=Category.FIVE_YEARS,
+        )
+        return retention_rules.decided(life, made, category=Category.FIVE_YEARS, started=None, now=now)
+
+    minute = timedelta(minutes=1)
+    decided = kept(withdrawn(Lifecycle(), NOW), NOW + minute + apart)
+    assert decided.standing_decision is not None
+    again = withdrawn(retention_rules.undone(decided, NOW + 2 * minute), NOW + 3 * minute)
+    assert again.standing_decision is None, "the lead has not seen this withdrawal"
+    assert kept(again, NOW + 4 * minute + apart).standing_decision is not None
 
 
 def test_an_amendment_does_not_shorten_how_long_a_report_is_kept() -> None:
