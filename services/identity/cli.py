@@ -52,7 +52,7 @@ async def _run(given: argparse.Namespace, settings: IdentitySettings, store: Sto
     database = mongo.connect(store, SERVICE)
     # A restore is not finished before there is a new signing key.
     await mongo.wait_until_ready(database, clock, restoring=getattr(given, "restored", False))
-    audit = AuditLog(database, settings.audit_keys(), clock, SERVICE)
+    audit = AuditLog(database, settings.audit_keys(), clock, SERVICE, settings.audit_heads)
     accounts = accounts_of(settings, database, audit, clock)
     await accounts.prepare()
     who = by_command(given.command)

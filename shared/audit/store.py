@@ -82,9 +82,12 @@ class AuditLog:
         keys: AuditKeys,
         clock: Clock,
         service: str,
-        heads: Path | None = None,
+        heads: Path | None,
     ) -> None:
-        """``database`` is the service's own; ``heads`` a folder outside the store for signed heads."""
+        """``database`` is the service's own; ``heads`` a folder outside the store for signed heads.
+
+        Whoever writes must name the folder, commands too: lines of theirs could else be cut off unseen.
+        """
         self.keys: Final = keys
         self.service: Final = service
         self.clock: Final = clock

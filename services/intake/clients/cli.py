@@ -76,7 +76,7 @@ async def _do(given: argparse.Namespace, settings: IntakeSettings, store: StoreS
             }
             for client in await clients.all()
         ]
-    audit = AuditLog(database, settings.audit_keys(), clock, "intake")
+    audit = AuditLog(database, settings.audit_keys(), clock, "intake", settings.audit_heads)
     line = AuditEntry(
         at=clock.now(),
         action=Action.CLIENTS_MANAGE,

@@ -63,7 +63,7 @@ async def run(
     keys = keys_of(settings)
     authentication = ReportAuthentication(keys.reports, lambda _report_id, _part: None)
     database = mongo.connect(store, "intake")
-    audit = AuditLog(database, settings.audit_keys(), clock, "intake")
+    audit = AuditLog(database, settings.audit_keys(), clock, "intake", settings.audit_heads)
     signatures = Signatures(database, authentication)
     clients = ClientRepository(database, authentication_of(settings, keys, lambda _client_id: None))
     reports_wanted = wanted and [one for one in wanted if not one.startswith(_CLIENT)]

@@ -48,7 +48,7 @@ async def rotate(settings: IntakeSettings, store: StoreSettings, clock: Clock) -
     keyring = Keyring([key_bytes(key) for key in (settings.master_key, *settings.retired_master_keys)])
     database = mongo.connect(store, "intake")
     wrappings = Wrappings(database)
-    audit = AuditLog(database, settings.audit_keys(), clock, "intake")
+    audit = AuditLog(database, settings.audit_keys(), clock, "intake", settings.audit_heads)
     before = await wrappings.count()
     print(_table("before", before, keyring), flush=True)
     unknown = [key_id for key_id in before if not keyring.knows(key_id)]

@@ -58,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
 async def run(settings: IntakeSettings, store: StoreSettings, clock: Clock, wanted: Sequence[str]) -> int:
     """Publish each report anew, or say why not. Raises ``TransientError``, and ``OSError`` for the register."""
     database = mongo.connect(store, "intake")
-    audit = AuditLog(database, settings.audit_keys(), clock, "intake")
+    audit = AuditLog(database, settings.audit_keys(), clock, "intake", settings.audit_heads)
     recorder = AuditRecorder(audit, clock)
     reports = repository_of(settings, database, clock, keys_of(settings).reports, recorder.report_refused)
     words = last_words(await asyncio.to_thread(reports.register.entries))

@@ -84,7 +84,7 @@ async def test_a_register_that_was_written_anew_with_its_digests_is_found_by_the
 ) -> None:
     register, entries = await filled(store_settings)
     database, clock = connect(store_settings, "analytics"), SystemClock()
-    log = AuditLog(database, AuditKeys(b"k" * 32), clock, "analytics")
+    log = AuditLog(database, AuditKeys(b"k" * 32), clock, "analytics", None)
     line = vouch(len(entries), head(entries), clock.now())
     assert not await log.has(line, since=line.at)
     await log.append(line)

@@ -34,7 +34,7 @@ def opened(settings: StoreSettings, clock: Clock | None = None, *, store_clock: 
     """``store_clock``: the store's, where it is not to go by ``clock`` too."""
     clock = clock or SystemClock()
     with mock.patch.object(mongo, "store_time", store_time_by(store_clock or clock)):
-        return AuditLog(mongo.connect(settings, "intake"), KEYS, clock, "intake")
+        return AuditLog(mongo.connect(settings, "intake"), KEYS, clock, "intake", None)
 
 
 def kinds(findings: list[ChainFinding]) -> set[str]:

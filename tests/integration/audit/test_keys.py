@@ -15,7 +15,7 @@ OWN = AuditKeys(b"o" * 32, SHARED)
 
 
 def opened(settings: StoreSettings, keys: AuditKeys) -> AuditLog:
-    return AuditLog(mongo.connect(settings, "intake"), keys, SystemClock(), "intake")
+    return AuditLog(mongo.connect(settings, "intake"), keys, SystemClock(), "intake", None)
 
 
 async def test_every_process_follows_to_the_new_key_and_what_was_before_stays_whole_and_is_found(

@@ -14,7 +14,7 @@ from tests.integration.audit.lines import KEYS
 
 
 async def write(name: str, count: int) -> None:
-    log = AuditLog(mongo.connect(load(StoreSettings), "intake"), KEYS, SystemClock(), "intake")
+    log = AuditLog(mongo.connect(load(StoreSettings), "intake"), KEYS, SystemClock(), "intake", None)
 
     async def one(number: int) -> None:
         await log.append(AuditEntry(at=datetime.now(UTC), action="x", where="test", actor=f"{name}-{number}"))

@@ -121,7 +121,7 @@ async def test_what_was_lost_is_restored_and_what_was_erased_since_stays_erased(
 
         assert await replay.run(intake_settings(tmp_path), store, clock, manifest["backup"]) == 0
         for service in ("intake", "identity"):
-            audit = AuditLog(mongo.connect(store, service), AuditKeys(b"a" * 32), clock, service)
+            audit = AuditLog(mongo.connect(store, service), AuditKeys(b"a" * 32), clock, service, None)
             assert await audit.verify() == []
         with pytest.raises(FatalError, match="is not finished"):
             await migrations.admit(store, "identity")

@@ -138,7 +138,7 @@ class IdentityHarness:
         settings = IdentitySettings.model_validate({**self.keys(), **more})
         database = mongo.connect(self.store, service)
         self.stack.callback(database.client.close)
-        log = AuditLog(database, settings.audit_keys(), self.clock, "identity")
+        log = AuditLog(database, settings.audit_keys(), self.clock, "identity", None)
         accounts = accounts_of(settings, database, log, self.clock)
         self.stack.push_async_callback(accounts.close)
         await accounts.prepare()

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -12,6 +13,7 @@ import pytest_asyncio
 from services.intake.encryption import rewrap as rotate
 from services.intake.encryption.repository import Rewrapped, Wrappings
 from services.intake.reports import documents
+from shared.audit.anchors import HeadFile
 from shared.clock import SystemClock
 from shared.encryption import Keyring, key_id
 from shared.settings import KafkaSettings, StoreSettings
@@ -125,13 +127,15 @@ async def test_an_unknown_key_stops_it_before_anything_is_changed(
 
 
 async def test_a_destroyed_report_stays_destroyed_and_a_moved_key_is_named(
-    harness: IntakeHarness, store_settings: StoreSettings, capsys: pytest.CaptureFixture[str]
+    harness: IntakeHarness, store_settings: StoreSettings, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     first, second, third = await harness.collection.find({}).to_list(3)
     await harness.collection.replace_one({"_id": first["_id"]}, {"_id": first["_id"], "receipt_hash": "x"})
     await harness.collection.update_one({"_id": second["_id"]}, {"$set": {"sealed.key": third["sealed"]["key"]}})
-    with_both = settings(retired_master_keys=(secret("m"),), master_key=secret("n"))
+    with_both = settings(retired_master_keys=(secret("m"),), master_key=secret("n"), IEUM_AUDIT_HEADS=tmp_path)
     assert await rotate.rotate(with_both, store_settings, SystemClock()) == 1
+    vouched = [head.seq for head in HeadFile(tmp_path, harness.collection.database.name).all()]
+    assert vouched == [(await harness.intake.audit.end())[0]], "its lines could be cut off unseen"
     printed = capsys.readouterr().out
     assert f"does not open: {second['_id']}" in printed
     assert await harness.collection.find_one({"_id": first["_id"]}) == {"_id": first["_id"], "receipt_hash": "x"}

@@ -102,7 +102,7 @@ def test_a_user_may_do_what_the_table_says_and_nothing_else(name: str, secured: 
 async def test_the_verifier_proves_audits_and_adds_no_line(secured: Engines, administrator: Client) -> None:
     def log_of(service: str, user: str) -> AuditLog:
         settings = StoreSettings(uri=SecretStr(secured.store.uri_of(user)))
-        return AuditLog(mongo.connect(settings, service), AuditKeys(b"k" * 32), SystemClock(), service)
+        return AuditLog(mongo.connect(settings, service), AuditKeys(b"k" * 32), SystemClock(), service, None)
 
     entry = AuditEntry(at=SystemClock().now(), action="drill", where="here", actor=SYSTEM)
     for service in AUDITED:

@@ -26,7 +26,7 @@ class Slow(AuditLog):
     """A log whose store answers when it is let."""
 
     def __init__(self, clock: ManualClock) -> None:
-        super().__init__(MagicMock(), AuditKeys(b"a" * 32), clock, "intake")
+        super().__init__(MagicMock(), AuditKeys(b"a" * 32), clock, "intake", None)
         self.answers = asyncio.Event()
         self.written: list[AuditEntry] = []
 
@@ -90,7 +90,7 @@ async def test_a_disk_of_heads_that_hangs_stops_neither_the_process_nor_what_is_
         kept.append(head.seq)
 
     monkeypatch.setattr(store, "HEADS_WITHIN_S", 0.05)
-    log = AuditLog(MagicMock(), AuditKeys(b"a" * 32), ManualClock(NOW), "intake")
+    log = AuditLog(MagicMock(), AuditKeys(b"a" * 32), ManualClock(NOW), "intake", None)
     monkeypatch.setattr(log.heads, "keep", keep)
     try:
         for seq in (1, 2, 3):
@@ -116,7 +116,7 @@ async def test_a_disk_of_heads_that_hangs_does_not_hold_up_the_loop_of_a_process
     async def nothing_wrong(*_: object) -> list[ChainFinding]:
         return []
 
-    log = AuditLog(MagicMock(), AuditKeys(b"a" * 32), ManualClock(NOW), "intake")
+    log = AuditLog(MagicMock(), AuditKeys(b"a" * 32), ManualClock(NOW), "intake", None)
     monkeypatch.setattr(log.heads, "all", all_heads)
     monkeypatch.setattr(store, "verify_chain", nothing_wrong)
     assert await log.verify() == []
@@ -127,7 +127,7 @@ async def test_heads_that_cannot_be_read_are_told_like_a_store_that_does_not_ans
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The page of the monthly check answers that nothing could be read; it was an error of ours."""
-    log = AuditLog(MagicMock(), AuditKeys(b"a" * 32), ManualClock(NOW), "intake")
+    log = AuditLog(MagicMock(), AuditKeys(b"a" * 32), ManualClock(NOW), "intake", None)
     monkeypatch.setattr(log.heads, "all", MagicMock(side_effect=PermissionError(13, "Permission denied", "a.heads")))
     with pytest.raises(TransientError, match="Permission denied"):
         await log.verify_and_keep()
@@ -141,7 +141,7 @@ async def test_what_a_verification_finds_is_in_the_gauge_by_which_somebody_is_ca
     async def verified(*_: object) -> list[ChainFinding]:
         return answers.pop(0)
 
-    log = AuditLog(MagicMock(), AuditKeys(b"a" * 32), ManualClock(NOW), "intake")
+    log = AuditLog(MagicMock(), AuditKeys(b"a" * 32), ManualClock(NOW), "intake", None)
     monkeypatch.setattr(log, "verify", verified)
     for found in (1, 0):
         assert len((await log.verify_and_keep()).findings) == found

@@ -208,7 +208,7 @@ async def test_what_the_store_says_keeps_no_head_of_this_process_from_being_publ
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(connect=False)
-    log = AuditLog(client["none"], CHANGED["intake"], ManualClock(NOW), "intake")
+    log = AuditLog(client["none"], CHANGED["intake"], ManualClock(NOW), "intake", None)
     held: list[Anchor | Exception | None] = [None]
 
     async def get(_: str) -> Anchor | None:
