@@ -38,6 +38,7 @@ from shared.errors import TransientError
 from shared.events.base import Record
 from shared.mongo import by_ids, store_errors, wait_until_ready
 from shared.outbox import PENDING, SINCE, Relay, push
+from shared.store_clock import MOST_APART
 
 COLLECTION: Final = "reports"
 BATCH: Final = 100
@@ -383,13 +384,21 @@ class ReportRepository:
         """Return whether this process may do a day's job now: it is not finished, and no other living one is doing it.
 
         A pass of its own that broke off is begun again: refused by its own lease it would count as one that worked.
+        A lease that ends later than any can, written by hand or by a clock that jumped, is over: it would keep the job
+        away until then.
         """
         free = {"_id": job, "day": {"$ne": day}, "$or": [{"until": {"$lte": now}}, {"holder": holder}]}
         taken = {"$set": {"until": now + _LEASE, "holder": holder}}
         with store_errors():
             with contextlib.suppress(DuplicateKeyError):
                 await self._jobs.insert_one({"_id": job, "day": "", "until": now, "holder": ""})
-            return bool((await self._jobs.update_one(free, taken)).matched_count)
+            if (await self._jobs.update_one(free, taken)).matched_count:
+                return True
+            too_far = {"_id": job, "day": {"$ne": day}, "until": {"$gt": now + _LEASE + 2 * MOST_APART}}
+            cut = bool((await self._jobs.update_one(too_far, taken)).matched_count)
+        if cut:
+            _log.error("job.lease_cut", job=job, hint="it ended later than any lease can: was it changed by hand?")
+        return cut
 
     async def finished(self, job: str, day: str, holder: str) -> None:
         """The day's job is done, if it is still this process's."""

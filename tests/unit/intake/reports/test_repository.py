@@ -15,6 +15,7 @@ from services.intake.reports.repository import ERASE_AT, KEPT_SINCE, ReportRepos
 from services.intake.retention import rules as retention_rules
 from services.intake.retention.jobs import DAILY
 from shared.errors import TransientError
+from shared.store_clock import MOST_APART
 from tests.support.clock import ManualClock
 from tests.unit.intake.retention.test_erasure import taken_back
 
@@ -47,7 +48,8 @@ def _fits(document: Document, query: Document) -> bool:
         if not isinstance(wanted, dict):
             return bool(document[name] == wanted)
         [(operator, value)] = wanted.items()
-        return bool(document[name] <= value if operator == "$lte" else document[name] != value)
+        found = document[name]
+        return bool({"$lte": found <= value, "$gt": found > value, "$ne": found != value}[operator])
 
     return all(one(name, wanted) for name, wanted in query.items())
 
@@ -78,6 +80,19 @@ async def test_a_pass_that_broke_off_is_begun_again_and_not_refused_by_its_own_c
     assert await other.claim(DAILY, DAY, "other", NOW + timedelta(minutes=12)), "who claimed it is gone"
     await other.finished(DAILY, DAY, "other")
     assert not await one.claim(DAILY, DAY, "one", NOW + timedelta(minutes=13))
+
+
+async def test_a_lease_that_no_clock_can_have_written_keeps_the_job_from_nobody(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    jobs = Claims()
+    one, other = repository(jobs=jobs), repository(jobs=jobs)
+    assert await one.claim(DAILY, DAY, "one", NOW + 2 * MOST_APART)
+    assert not await other.claim(DAILY, DAY, "other", NOW), "the clocks of two processes may be so far apart"
+    assert await one.claim(DAILY, DAY, "one", NOW + timedelta(days=365))
+    assert await other.claim(DAILY, DAY, "other", NOW)
+    assert "job.lease_cut" in capsys.readouterr().out
+    assert not await one.claim(DAILY, DAY, "one", NOW)
 
 
 @pytest.mark.parametrize(
