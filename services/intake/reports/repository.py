@@ -75,7 +75,8 @@ authenticates all this; events not yet published, which name nobody; the mark th
 drill of a front end that is being tried out its front end as well, which alone may ask for it."""
 
 _SANDBOX: Final = {"facts.sandbox": True}
-_OWNER: Final = "progress.ownership.center_id"
+_OWNERSHIP: Final = "progress.ownership"
+_OWNER: Final = f"{_OWNERSHIP}.center_id"
 _FIRST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _LAST: Final = datetime(2500, 1, 1, tzinfo=UTC)
 PAGE: Final = 100
@@ -295,6 +296,16 @@ class ReportRepository:
         """Take the mark off reports that a centre has: a build that does not know the mark wrote their progress."""
         with store_errors():
             await self._reports.update_many({"_id": {"$in": list(report_ids)}}, {"$unset": {UNASSIGNED_SINCE: ""}})
+
+    async def unassigned(self, received: Mapping[str, datetime]) -> None:
+        """Put the mark back on reports, by id when each was received, unless a centre has got one meanwhile."""
+        writes = [
+            UpdateOne({"_id": name, "life.erased_at": None, _OWNERSHIP: None}, {"$set": {UNASSIGNED_SINCE: at}})
+            for name, at in received.items()
+        ]
+        if writes:
+            with store_errors():
+                await self._reports.bulk_write(writes, ordered=False)
 
     async def everything(self) -> AsyncIterator[Document]:
         """Every report that is not erased, in no order, without what is sealed; not authenticated, see ``marked``."""

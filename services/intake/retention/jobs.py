@@ -174,11 +174,18 @@ class ErasureJob:
     async def _judge(self, page: list[Document], skipped: Skipped) -> collections.Counter[str]:
         said: collections.Counter[str] = collections.Counter()
         alarms: dict[str, str | None] = {}
+        unmarked: dict[str, datetime] = {}
         now = whole_milliseconds(await self._store_clock.agreed_now())
         for document in page:
             with skipped.on_error(document["_id"]):  # one report that cannot be read keeps no other from being judged
                 await self._judge_one(document, now, said, alarms)
+                if _mark_missing(document):
+                    unmarked[document["_id"]] = document["received_at"]
         await self._reports.alarm(alarms, now)
+        if unmarked:
+            hint = "no centre has them, and somebody took the mark off that says so: see reports.unassigned"
+            self._log.error("reports.unassigned_mark_missing", report_ids=sorted(unmarked), hint=hint)
+            await self._reports.unassigned(unmarked)
         return said
 
     async def _judge_one(
@@ -236,6 +243,12 @@ class ErasureJob:
 
 def _erased(document: Document) -> bool:
     return (document.get("life") or {}).get("erased_at") is not None
+
+
+def _mark_missing(document: Document) -> bool:
+    """Whether no centre has a report and no mark says so: no code is over the mark, and without it nobody is told."""
+    unassigned = documents.progress_of(document).ownership is None
+    return unassigned and document.get(documents.UNASSIGNED_SINCE) != document["received_at"]
 
 
 def _read(document: Document) -> tuple[Lifecycle, ReportFacts, Progress]:

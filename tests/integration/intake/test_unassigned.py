@@ -1,12 +1,15 @@
 """An accepted report that gets no centre is noticed by intake, whatever the log says of it."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
+from services.intake.reports.documents import UNASSIGNED_SINCE as MARK
 from services.intake.reports.unassigned import LATE_S, OLDEST, UnassignedWatch
+from services.intake.retention.jobs import DAILY
 from shared.clock import SystemClock
 from tests.integration.intake.harness import IntakeHarness
 from tests.integration.intake.holding import holder, owned
@@ -77,3 +80,24 @@ async def test_a_mark_that_an_earlier_build_left_is_taken_off(harness: IntakeHar
     await harness.collection.update_one({"_id": someone.report_id}, {"$set": {"unassigned_since": since}})
     assert await named(harness) == ([], 0.0)
     assert "unassigned_since" not in await someone.stored()
+
+
+@pytest.mark.parametrize(
+    "found_by_nobody", [{"$unset": {MARK: ""}}, {"$set": {MARK: datetime(2100, 1, 1, tzinfo=UTC)}}]
+)
+async def test_a_mark_that_somebody_took_off_is_put_back_within_a_day(
+    harness: IntakeHarness, found_by_nobody: dict[str, Any]
+) -> None:
+    """Without mark and event nobody was told of a report that whoever writes to the store wanted nobody to see."""
+    someone, other = await holder(harness), await holder(harness)
+    await owned(other)
+    received = (await someone.at_rest())["received_at"]
+    await harness.collection.update_one({"_id": someone.report_id}, found_by_nobody)
+    assert await named(harness) == ([], 0.0)
+    await harness.collection.database["jobs"].delete_one({"_id": DAILY})  # the first pass of the day is over
+    with capture_logs() as lines:
+        await harness.intake.erasure_job.daily()
+    told = [line["report_ids"] for line in lines if line["event"] == "reports.unassigned_mark_missing"]
+    assert told == [[someone.report_id]]
+    assert (await someone.stored())[MARK] == received
+    assert (await named(harness))[0] == [someone.report_id]

@@ -78,6 +78,10 @@ class Reports:
     async def alarm(self, *_: Any) -> None:
         pass
 
+    async def unassigned(self, received: Mapping[str, datetime]) -> None:
+        for name, at in received.items():
+            self.documents[name] = {**self.documents[name], "unassigned_since": at}
+
     async def erase(self, before: Document, life: Lifecycle) -> bool:
         self.erased.append(before["_id"])
         self.documents[before["_id"]] = {"_id": before["_id"], "life": life.model_dump()}
