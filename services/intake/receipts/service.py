@@ -332,6 +332,7 @@ class ReceiptService:
             made["linked"] = brought
         pushed: dict[str, Any] = {"amendments": made}
         if asked.consents is not None:
+            made["consents"] = True
             fields["consents"] = asked.consents.model_dump(mode="json")
             if document.get("consents"):
                 pushed["earlier_consents"] = {**document["consents"], "until": now}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from services.intake.reports import waiting_period
+from services.intake.reports import documents, waiting_period
 from services.intake.retention import rules as retention_rules
 from shared.events.vocabulary import ContactChannel, Role, agreed_channels
 
@@ -96,6 +96,10 @@ class Details:
     consents: Mapping[str, Any] | None
     earlier_consents: tuple[Mapping[str, Any], ...]
     """Each with ``until`` when it stood, newest first; none for what was said first, however late."""
+    consents_changed_at: datetime | None
+    """When consents were last given or changed with the receipt; the first ones too, if none came with the report."""
+    consents_changed_alone: bool
+    """As ``contact_changed_alone``."""
     by_other: bool
     """Made by somebody else, also where it was handed over since."""
     tip: bool
@@ -161,6 +165,7 @@ def details_of(document: Mapping[str, Any], parts: Mapping[str, Any]) -> Details
     answered = answers[-1].value if answers else {}
     amended = sorted(document.get("amendments") or (), key=lambda entry: int(entry["version"]))
     alone = {entry["version"]: entry.get("receipt_alone", True) for entry in amended}
+    consented = [entry for entry in documents.of_holder(document, "amendments") if entry.get("consents")]
     later = waiting_period.later_word(document)
     messages = [
         DetailsEntry(left.get(number, received_at), number, value)
@@ -198,6 +203,8 @@ def details_of(document: Mapping[str, Any], parts: Mapping[str, Any]) -> Details
         facts=document["facts"],
         consents=document.get("consents"),
         earlier_consents=tuple(reversed(document.get("earlier_consents") or ())),
+        consents_changed_at=consented[-1]["at"] if consented else None,
+        consents_changed_alone=bool(consented) and consented[-1].get("receipt_alone", True),
         by_other=by_other,
         tip=document["facts"]["role"] == Role.THIRD_PARTY,
         word_set_later_at=later.asked_at if later else None,

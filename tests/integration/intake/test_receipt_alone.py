@@ -141,6 +141,28 @@ async def test_staff_see_what_was_answered_before_a_receipt_alone_changed_it(
     assert finder in before
     now, before = shown.split('id="consents-title"', 1)[1].split("<h3>", 1)
     assert [personal in of for of in (now, before)] == [False, True]
+    assert finder in now
+
+
+@pytest.mark.parametrize(
+    ("lang", "first", "finder"),
+    [
+        ("en", "The first consents were added later", "somebody at home who found it"),
+        ("ko", "처음에는 기록된 동의가 없었고", "집에서 번호를 본 사람"),
+    ],
+)
+async def test_staff_see_that_the_first_consents_came_later_with_a_receipt_alone(
+    harness: IntakeHarness, clock: JumpClock, lang: Language, first: str, finder: str
+) -> None:
+    someone = Holder(harness, (await harness.lodge(LEAST)).json())
+    await owned(someone, "busan", seen=True)
+    clock.jump(hours=1)
+    await someone.done("amend", consents={"version": "2026-11", "personal": True})
+    ticket = harness.people.ticket(someone.report_id, "busan")
+    shown = (
+        await harness.http.post("/details", data={"ticket": ticket}, headers=HTML | {"Accept-Language": lang})
+    ).text.split('id="consents-title"', 1)[1]
+    assert (first in shown, finder in shown) == (True, True)
 
 
 async def test_who_opened_the_details_is_told_to_the_reporter_once_and_by_centre(

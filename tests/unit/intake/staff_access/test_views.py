@@ -139,6 +139,18 @@ def test_answers_first_given_later_are_a_change_from_none_that_hides_no_deadline
     assert (details.answers["money_demanded"], details.earlier_deadlines) == (False, ())
 
 
+@pytest.mark.parametrize(
+    ("mark", "alone"), [({}, True), ({"receipt_alone": True}, True), ({"receipt_alone": False}, False)]
+)
+def test_consents_given_later_are_shown_with_when_and_who_could_give_them(mark: dict[str, bool], alone: bool) -> None:
+    given = {"number": 1, "at": LATER, "version": 2, "consents": True, **mark}
+    more = {"number": 2, "at": LATER + timedelta(hours=1), "version": 3}
+    details = details_of(document(consents={"version": "2026-11"}, amendments=[given, more]), {})
+    assert (details.consents_changed_at, details.consents_changed_alone) == (LATER, alone)
+    with_report = details_of(document(consents={"version": "2026-11"}, amendments=[more]), {})
+    assert (with_report.consents_changed_at, with_report.consents_changed_alone) == (None, False)
+
+
 def test_consents_that_were_changed_are_shown_with_what_was_agreed_to_before() -> None:
     first, second = ({"version": "2026-11", "personal": True, "until": until} for until in (LATER, LATER + WAIT))
     now = {"version": "2026-11", "personal": False}
