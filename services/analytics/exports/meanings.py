@@ -58,7 +58,7 @@ TIMES: Final[Mapping[str, str]] = {
 ENDS: Final[Mapping[str, str]] = {
     IN_CARE: gettext_noop("Neither closed nor withdrawn when the month closed."),
     EndReason.CLOSED: gettext_noop("The centre closed the case and has not reopened it."),
-    EndReason.WITHDRAWN: gettext_noop("The reporter took the report back and has not changed their mind."),
+    EndReason.WITHDRAWN: gettext_noop("The reporter withdrew the report and has not changed their mind."),
 }
 AGES: Final[Mapping[str, str]] = {
     AgeBand.UNDER_14: gettext_noop("The person harmed is younger than 14."),
@@ -225,7 +225,7 @@ COUNTING: Final = (
         "report on and got it back acknowledges it anew. “Seen” is the first acknowledgement by any centre."
     ),
     gettext_noop(
-        "Withdrawal: a report counts as withdrawn whoever of those who may took it back; it does not once it was "
+        "Withdrawal: a report counts as withdrawn whoever withdrew it, of those who may; it does not once it was "
         "reinstated. A closed case that is reopened, or that another centre then owns, is in care again."
     ),
     gettext_noop(

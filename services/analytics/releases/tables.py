@@ -591,7 +591,7 @@ TABLE_SPECS: Final[dict[str, TableSpec]] = {
             title=gettext_noop("Reports by what became of them"),
             question=gettext_noop("What became of the reports?"),
             definition=gettext_noop(
-                "Withdrawn means that the reporter took the report back and has not changed their mind since. What the "
+                "Withdrawn means that the reporter withdrew the report and has not changed their mind since. What the "
                 "report said is destroyed, as a rule after 72 hours, unless the law has it kept; that there was one "
                 "stays counted here and in every other table. A month shows what had become of its reports when it "
                 "closed."

@@ -79,13 +79,12 @@ _BEING_CHOSEN: Final = n(
     "A support centre is being chosen now, and its staff are alerted, again and again until someone answers. At night, "
     "alerts about what is not urgent may wait until morning."
 )
-_WITH_THE_NUMBER: Final = n("With the number you can see on the web how far it is, add something, or take it back.")
+_WITH_THE_NUMBER: Final = n("With the number you can see on the web how far it is, add something, or withdraw it.")
 _WITH_THE_WORD_TO_CHANGE: Final = n(
-    "With the number you can see on the web how far it is. To add something or take it back, you need your word as "
-    "well."
+    "With the number you can see on the web how far it is. To add something or withdraw it, you need your word as well."
 )
 _WITH_THE_WORD: Final = n(
-    "With the number and your word you can see on the web how far it is, add something, or take it back. Without the "
+    "With the number and your word you can see on the web how far it is, add something, or withdraw it. Without the "
     "word nobody can, and we cannot find it again."
 )
 _UNTIL_THEN: Final = n(

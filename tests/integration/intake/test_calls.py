@@ -205,7 +205,7 @@ async def test_the_receipt_is_read_out_again_until_the_call_ends_and_is_stored_n
     ("word", "said"),
     [
         ({}, ["With the number you can see on the web how far it is, add something"]),
-        ({"word": "rain coat"}, ["To add something or take it back, you need your word as well."]),
+        ({"word": "rain coat"}, ["To add something or withdraw it, you need your word as well."]),
         ({"word": "rain coat", "word_for_status": "yes"}, ["With the number and your word you can see on the web"]),
     ],
 )
@@ -217,7 +217,7 @@ async def test_what_is_read_out_after_the_receipt_says_what_the_callers_word_gua
     page = (await operator.get(at)).text
     closings = (
         "With the number you can see on the web how far it is, add something",
-        "To add something or take it back, you need your word as well.",
+        "To add something or withdraw it, you need your word as well.",
         "With the number and your word you can see on the web",
     )
     assert [closing for closing in closings if closing in page] == said

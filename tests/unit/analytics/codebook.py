@@ -135,7 +135,7 @@ class Story:
 
     @property
     def outcome(self) -> str:
-        """“Whoever took it back; not once it was reinstated. Reopened, or owned by another centre: in care again.”"""
+        """“Whoever withdrew it; not once it was reinstated. Reopened, or owned by another centre: in care again.”"""
         now = "in_care"
         for kind, body in self._records["routing"]:
             if kind.startswith("report.ended"):
