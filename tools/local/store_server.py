@@ -154,6 +154,8 @@ class _Now(threading.local):
     """Of the search that it does."""
     counted: tuple[Document, int] | None = None
     """What it counts, and up to which number."""
+    named: tuple[object, frozenset[str] | None] | None = None
+    """The last list of values that a filter named, and the same as texts where they are nothing else."""
 
 
 _NOW = _Now()
@@ -342,16 +344,26 @@ def copy_documents_as_trees() -> None:
 def compare_texts_as_texts() -> None:
     """Compare two texts without asking first whether they are documents, lists, dates or numbers of several kinds.
 
-    A look at what a filter asks for compares each document with each value it names, so that is most of its time.
+    A look at what a filter asks for compares each document with each value it names, so that is most of its time. A
+    text is looked up among many that a filter names: else a search by ids costs the square of what it finds.
     """
-    equal = query._eq_numeric_aware
+    equal, fits = query._eq_numeric_aware, query._op_matches
 
     def compared(one: object, other: object, collation: object = None) -> bool:
         if type(one) is str and type(other) is str and collation is None:
             return one == other
         return bool(equal(one, other, collation))
 
-    query._eq_numeric_aware = compared
+    def matched(values: list[Any], op: str, arg: Any, collation: object = None, **options: Any) -> bool:  # noqa: ANN401  # as above
+        if op == "$in" and collation is None and len(values) == 1 and type(values[0]) is str:
+            if _NOW.named is None or _NOW.named[0] is not arg:
+                texts = isinstance(arg, list) and all(type(one) is str for one in arg)
+                _NOW.named = arg, frozenset(arg) if texts else None
+            if _NOW.named[1] is not None:
+                return values[0] in _NOW.named[1]
+        return bool(fits(values, op, arg, collation, **options))
+
+    query._eq_numeric_aware, query._op_matches = compared, matched
 
 
 def _without_views(handler: Handler) -> Handler:

@@ -42,7 +42,7 @@ from shared.store_clock import MOST_APART
 
 COLLECTION: Final = "reports"
 BATCH: Final = 100
-"""Ids per read: the local store's reads by id cost the square of what they return (see ``shared.mongo.by_ids``)."""
+"""Ids per read, see ``shared.mongo.SLICE``."""
 ERASE_AT: Final = "erase_at"
 DECIDE_SINCE: Final = "decide_since"
 KEPT_SINCE: Final = "kept_since"

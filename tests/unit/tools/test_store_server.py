@@ -300,7 +300,7 @@ FIND = """
 import json, random, sys
 sys.path.insert(0, "tools/local")
 import store_server
-from secantus import storage
+from secantus import query, storage
 ours = sys.argv[2] == "ours"
 if ours:
     store_server.compare_texts_as_texts()
@@ -329,6 +329,7 @@ def wanted():
     one = chance.choice([
         chance.choice(ids),
         {"$in": chance.sample(ids, 4)},
+        {"$in": chance.sample(["a", "A", "b", "c", "z"], 3)},
         {"$eq": chance.choice(ids)},
         {"$gte": chance.choice(ids)},
         {"$ne": chance.choice(ids)},
@@ -337,7 +338,7 @@ def wanted():
     more = [
         ("rev", chance.choice([0, 1, 2, 1.0, {"$gte": 1}, {"$in": [0, 2]}])),
         ("place", chance.choice(["x", "y", "X", {"$in": ["x", "z"]}, {"$gt": "x"}])),
-        ("since", chance.choice([*values, {"$exists": False}, {"$in": [1, None]}, {"$size": 2}])),
+        ("since", chance.choice([*values, {"$exists": False}, {"$in": [1, None]}, {"$in": ["a", "b"]}, {"$size": 2}])),
         ("urgent", chance.choice([True, False, 1])),
         ("$or", [{"rev": 1}, {"place": "x"}]),
         ("_id", one),
@@ -359,6 +360,10 @@ found["documents"] = sorted(repr(one) for one in store.find_matching("d", "c", {
 reads.clear()
 store.find_matching("d", "c", {"_id": "a", "rev": 0})
 found["definitions_read"] = reads.count(storage._IDX_TABLE)
+compared, candidate = [], query._in_candidate_matches
+query._in_candidate_matches = lambda *given, **how: (compared.append(1), candidate(*given, **how))[1]
+store.find_matching("d", "c", {"_id": {"$in": ["a", "b", "c"]}})
+found["compared_one_by_one"] = len(compared)
 store.close()
 json.dump(found, sys.stdout)
 """
@@ -368,6 +373,8 @@ def test_what_is_asked_for_by_its_id_and_more_is_found_by_its_id_and_is_what_was
     alone, ours = written(tmp_path / "alone", "alone", FIND), written(tmp_path / "ours", "ours", FIND)
     assert alone.pop("definitions_read") > 0, "it looks up by the id by itself: what we change of it can go"
     assert ours.pop("definitions_read") == 0
+    assert alone.pop("compared_one_by_one") > 0, "it looks texts up among many by itself: likewise"
+    assert ours.pop("compared_one_by_one") == 0
     assert sum(bool(answer) for _, _, answer in alone["answers"]) > 300
     assert ours == alone
 
