@@ -1,6 +1,7 @@
 """Settings shared by every Kafka client here: how to connect, how long to wait, how topics and groups are named."""
 
 import asyncio
+import time
 from collections.abc import Awaitable
 from typing import Any, Final, TypeVar
 
@@ -77,6 +78,29 @@ async def bounded(awaitable: Awaitable[T], seconds: float, what: str) -> T:
         if error.retriable:
             raise TransientError(f"kafka: {what} failed: {type(error).__name__}") from error
         raise
+
+
+class Stall:
+    """Ends a read of what is known to be there once nothing of it has come for a time.
+
+    A client asks again without end where a broker answers each of its calls, but with no record.
+    """
+
+    def __init__(self, seconds: float, what: str) -> None:
+        """``what`` is read, for the error."""
+        self._seconds = seconds
+        self._what = what
+        self._at: object = None
+        self._since = time.monotonic()
+
+    def check(self, at: object) -> None:
+        """Note how far the read is. Raises ``TransientError`` if that has been the same for too long."""
+        if at != self._at:
+            self._at, self._since = at, time.monotonic()
+        elif time.monotonic() - self._since > self._seconds:
+            raise TransientError(
+                f"kafka: {self._what}: nothing more came within {self._seconds:g} s, though more is there"
+            )
 
 
 def forget(call: "asyncio.Future[Any]") -> None:

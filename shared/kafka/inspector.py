@@ -21,7 +21,7 @@ from aiokafka.errors import (
 
 from shared import log
 from shared.errors import PermanentError, TransientError
-from shared.kafka.connection import bounded, client_options, dead_topic_name, group_name, topic_name
+from shared.kafka.connection import Stall, bounded, client_options, dead_topic_name, group_name, topic_name
 from shared.kafka.dead_letters import is_whole, names_origin_in, origin_headers
 from shared.kafka.patches import partitions_of
 from shared.kafka.redrive import GROUP as REDRIVE
@@ -163,8 +163,9 @@ class ClusterInspector:
         self._consumer.assign(list(wanted))
         for tp, start in wanted.items():
             self._consumer.seek(tp, start)
-        left = dict(wanted)
+        left, stall = dict(wanted), Stall(_LIMIT_S, "reading dead letters")
         while left:
+            stall.check(dict(left))
             polled = await self._asked(self._consumer.getmany(*left, timeout_ms=500), "reading dead letters")
             for tp, records in polled.items():
                 for record in records:

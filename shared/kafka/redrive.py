@@ -11,6 +11,7 @@ whoever may write dead letters could else make records of topics they may not wr
 
 import argparse
 import asyncio
+import contextlib
 import re
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -21,7 +22,7 @@ from aiokafka.errors import KafkaError
 
 from shared import settings as configuration
 from shared.errors import FatalError, IeumError
-from shared.kafka.connection import bounded, client_options, dead_topic_name, group_name, topic_name
+from shared.kafka.connection import Stall, bounded, client_options, dead_topic_name, group_name, topic_name
 from shared.kafka.dead_letters import from_dead_letter, is_whole, names_origin_in, origin_headers
 from shared.kafka.patches import partitions_of, read_any_batch
 from shared.kafka.publisher import Message, Publisher
@@ -182,7 +183,8 @@ class _Letters:
         try:
             await bounded(self._consumer.start(), self._limit, "connecting")
         except BaseException:
-            await self._consumer.stop()
+            with contextlib.suppress(IeumError, KafkaError):
+                await self.__aexit__()
             raise
         return self
 
@@ -208,8 +210,9 @@ class _Letters:
         ends = await bounded(consumer.end_offsets(tps), self._limit, "asking for the ends")
         if until is not None:
             ends = {tp: min(end, until.get(tp.partition, 0)) for tp, end in ends.items()}
-        left = limit
+        left, stall = limit, Stall(self._limit, f"reading {self._name}")
         while any(positions[tp] < ends[tp] for tp in tps) and left != 0:
+            stall.check(dict(positions))
             polled = consumer.getmany(timeout_ms=500, max_records=min(_BATCH, left or _BATCH))
             got = await bounded(polled, self._limit, "reading")
             batch = [r for tp, records in got.items() for r in records if r.offset < ends[tp]]
