@@ -35,9 +35,7 @@ class LocalSettings(BaseSettings):
     )
     auditor_port: Port = Field(default=8005, validation_alias="NOTIFY_AUDITOR_PORT", examples=[8005])
     """Health and metrics of notify's auditor."""
-    recount_port: Port = Field(
-        default_factory=ports.free_port, validation_alias="ROUTING_RECOUNT_PORT", examples=[8007]
-    )
+    recount_port: Port = Field(default=8007, validation_alias="ROUTING_RECOUNT_PORT", examples=[8007])
     """Health and metrics of the recount of routing's sums."""
     identity_port: Port = Field(
         default=PORTS["identity"], validation_alias="IDENTITY_PORT", examples=[PORTS["identity"]]
@@ -101,7 +99,7 @@ class LocalSettings(BaseSettings):
     def listening(self) -> dict[str, int]:
         """Every port the local stack will listen on, by the name of its setting."""
         wanted = [f"{service}_port" for service in SERVICES]
-        wanted += ["auditor_port"]
+        wanted += ["auditor_port", "recount_port"]
         wanted += ["kafka_port"] if self.starts_kafka else []
         wanted += ["store_port"] if self.starts_store else []
         wanted += ["smtp_port", "mail_port"] if self.starts_mailbox else []

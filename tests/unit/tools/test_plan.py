@@ -104,6 +104,7 @@ def test_given_engines_and_mail_server_mean_that_no_local_ones_listen(monkeypatc
         "NOTIFY_PORT",
         "ANALYTICS_PORT",
         "NOTIFY_AUDITOR_PORT",
+        "ROUTING_RECOUNT_PORT",
     }
     assert env_of("notify", settings)["NOTIFY_SMTP_HOST"] == "smtp.example"
     assert "NOTIFY_MAIL_VIEW_URL" not in env_of("notify", settings)
@@ -115,6 +116,7 @@ def test_routing_runs_as_often_as_wanted_each_on_a_port_of_its_own() -> None:
     assert [program.name for program in programs] == ["routing", "routing-2", "routing-3"]
     assert recount.name == plan.RECOUNT
     assert recount.env["ROUTING_PORT"] not in {program.env["ROUTING_PORT"] for program in programs}
+    assert recount.port == 8007, "as the guides say"
     assert programs[0].port == 8002
     assert len({program.port for program in programs}) == 3
     assert {program.env["ROUTING_PORT"] for program in programs} == {str(program.port) for program in programs}
@@ -174,5 +176,5 @@ def test_how_a_local_engine_is_reached_is_not_the_environments_matter(monkeypatc
 
 def test_several_stacks_have_several_ports() -> None:
     one, other = LocalSettings.on_free_ports(Path("a")), LocalSettings.on_free_ports(Path("b"))
-    assert len(set(one.listening().values())) == len(one.listening()) == 10
+    assert len(set(one.listening().values())) == len(one.listening()) == 11
     assert one.var != other.var
