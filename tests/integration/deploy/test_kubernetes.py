@@ -4,12 +4,13 @@ Where Kustomize is not installed kubectl's does, and without that one it is buil
 tests are left out.
 """
 
+import importlib.util
 import ipaddress
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -28,7 +29,7 @@ from services.routing.settings import RoutingSettings
 from shared.audit.settings import VerifierSettings
 from shared.kafka.access import BY_NAME
 from shared.process import GRACE_SECONDS
-from shared.settings import KafkaSettings, ServiceSettings, StoreSettings, variable_of
+from shared.settings import KafkaSettings, ServiceSettings, StoreSettings, load, variable_of
 from shared.store_access import USERS
 from shared.topics import AUDIT_ANCHORS, TOPICS
 from shared.web.form_body import MAX_BYTES
@@ -37,9 +38,10 @@ from shared.web.pages import QUICK_EXIT_URL
 from tests.performance.analytics_history import REBUILD_MB
 from tests.support.commands import fetched
 from tests.support.waiting import DEADLINE_S
-from tools.local import jars, keys
+from tools.local import compose_secrets, jars, keys
 from tools.local.jar_lock import KAFKA_VERSION
 from tools.local.plan import SECRETS_OF
+from tools.local.settings import environment
 
 PROJECT: Final = Path(__file__).parents[3]
 KUBERNETES: Final = PROJECT / "deploy" / "kubernetes"
@@ -181,6 +183,201 @@ def test_every_variable_is_a_setting_and_what_is_required_is_given(rendered: lis
     assert {"KAFKA_TOPIC_PARTITIONS", "IEUM_PUBLIC_URLS", "IEUM_TRUSTED_PROXIES"} <= set(common)
 
 
+def test_a_process_reads_its_settings_from_what_it_is_given(
+    rendered: list[Document], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that is known may have a value that its setting refuses: such a pod ends at every start."""
+    mounted = compose_secrets.ensure(tmp_path)
+    made = {file.name: file.read_text(encoding="utf-8") for file in mounted.iterdir()}
+    trial = (PROJECT / "deploy" / "compose" / "pilot.env").read_text(encoding="utf-8")
+    made |= dict(line.split("=", 1) for line in trial.splitlines() if not line.startswith("#"))
+    made |= {"NOTIFY_SMTP_USERNAME": "", "NOTIFY_SMTP_PASSWORD": "", "password": "0" * 64}
+    for name, pod, container in pods(rendered):
+        given = dict(common_of(rendered))
+        for each in container["env"]:
+            reference = each.get("valueFrom", {}).get("secretKeyRef")
+            if reference is None:
+                given[each["name"]] = each["value"].replace("$(", "{").replace(")", "}").format_map(given)
+            elif not reference.get("optional"):
+                given[each["name"]] = made[reference["key"]]
+        with monkeypatch.context() as inside:
+            for variable in environment("KAFKA_", "MONGODB_", "IEUM_", *(f"{each.upper()}_" for each in SECRETS_OF)):
+                inside.delenv(variable)
+            for variable, value in given.items():
+                inside.setenv(variable, on_this_machine(value, pod, container, tmp_path / name, mounted / "ca.pem"))
+            own, bus, store = load(PROCESSES[name]), load(KafkaSettings), load(StoreSettings)
+        assert own.metrics_token is not None, name
+        assert own.public_root_keys(), name
+        assert own.served_by_https("intake"), name
+        assert (bus.security_protocol, bus.sasl_username) == ("SASL_SSL", name)
+        if name in STORE_USERS:
+            assert store.uri.get_secret_value().startswith(f"mongodb://{name}:{made['password']}@"), name
+
+
+def on_this_machine(value: str, pod: Document, container: Document, folder: Path, authority: Path) -> str:
+    """The value, where it names a path with a file of this machine in its place, which a mount of the pod must hold."""
+    found = re.search(r"/(?:etc|var/lib)/ieum\S*$", value)
+    if found is None:
+        return value
+    path, volumes = found[0], {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+    (mount_path,) = (one for one in volumes if path.startswith(f"{one}/"))
+    items = {volume["name"]: volume.get("secret", {}).get("items", ()) for volume in pod["volumes"]}
+    files = [item["path"] for item in items.get(volumes[mount_path], ())]
+    made = folder / path.lstrip("/")
+    made.parent.mkdir(parents=True, exist_ok=True)
+    if files:
+        assert path.removeprefix(f"{mount_path}/") in files, path
+        made.write_bytes(authority.read_bytes())
+    return value.replace(path, str(made))
+
+
+def test_what_a_pod_starts_and_is_asked_for_is_there(rendered: list[Document]) -> None:
+    """A misspelt module ends at every start; a probe of a page that is not there kills a process that is well."""
+    text = (PROJECT / "shared" / "web" / "app.py").read_text(encoding="utf-8")
+    served = set(re.findall(r'@router\.get\("(/[^"]+)"\)', text))
+    started = {"auditor": "services.notify.auditor", "recount": "services.routing.recount"}
+    for name, _, container in pods(rendered):
+        module = started.get(name, f"services.{name}")
+        assert container["command"][:3] == ["python", "-m", module]
+        assert importlib.util.find_spec(module) is not None, module
+        asked = [container[probe]["httpGet"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")]
+        assert [probe["path"] for probe in asked] == ["/health/live", "/health/live", "/health/ready"], name
+        assert {probe["path"] for probe in asked} <= served
+        assert {probe["port"] for probe in asked} == {"http"} == {port["name"] for port in container["ports"]}, name
+
+
+def test_what_selects_pods_finds_those_of_its_name_and_no_others(rendered: list[Document]) -> None:
+    """A selector that finds nothing is no error to Kubernetes: no request arrives, or no pod is protected."""
+    labels = labels_of_pods(rendered)
+    workloads = of_kind(rendered, "StatefulSet", "Deployment")
+    for name, each in workloads.items():
+        spec = each["spec"]
+        selectors = [spec["selector"]]
+        selectors += [one["labelSelector"] for one in spec["template"]["spec"].get("topologySpreadConstraints", ())]
+        assert len(selectors) == (2 if spec["replicas"] > 1 else 1), f"{name}: several pods go to several nodes"
+        assert [selected(one, labels) for one in selectors] == [{name}] * len(selectors)
+    for name, each in of_kind(rendered, "PodDisruptionBudget").items():
+        assert selected(each["spec"]["selector"], labels) == {name}
+    for name, each in of_kind(rendered, "Service").items():
+        (found,) = selected({"matchLabels": each["spec"]["selector"]}, labels)
+        assert found == name.removesuffix("-pods")
+        (container,) = workloads[found]["spec"]["template"]["spec"]["containers"]
+        assert {port["targetPort"] for port in each["spec"]["ports"]} <= {port["name"] for port in container["ports"]}
+
+
+def test_exactly_those_reach_each_other_who_have_something_to_ask(
+    rendered: list[Document], kustomize: list[str], tmp_path: Path
+) -> None:
+    """By the policies together, outwards and inwards, against the addresses that settings and gateway are given."""
+    built = [*rendered, *(one for one in built_with("verifier", kustomize, tmp_path) if one["kind"] == "CronJob")]
+    labels, common = labels_of_pods(built), common_of(built)
+    ours = set(labels) - {"gateway"}
+    assert ours == {*PROCESSES, "verifier"}
+    store = {port for _, _, container in pods(built) for port in ports_of(container, "MONGODB_URI")}
+    # Whatever is ours may ask the engines and identity, which know whom they answer.
+    asked = {(name, "broker", port_of(common["KAFKA_BOOTSTRAP_SERVERS"])) for name in ours}
+    asked |= {(name, "store", port) for name in ours for port in store}
+    asked |= {(name, "identity", port_of(common["IEUM_IDENTITY_URL"])) for name in ours}
+    asked |= {
+        (name, urlsplit(url).hostname or "", port_of(url))
+        for name, _, container in pods(built)
+        for url in (each["value"] for each in container["env"] if each["name"] == "NOTIFY_INTAKE_URL")
+    }
+    configuration = of_kind(built, "ConfigMap")["gateway"]["data"]["nginx.conf"]
+    urls = re.findall(r"proxy_pass (\S+);", configuration)
+    asked |= {("gateway", urlsplit(url).hostname or "", port_of(url)) for url in urls}
+    asked |= {("auditor", "gateway", 8441)}
+    listening = {
+        name: {port["containerPort"] for port in container["ports"]}
+        for name, each in of_kind(built, "StatefulSet", "Deployment").items()
+        for container in each["spec"]["template"]["spec"]["containers"]
+    } | {"broker": {port_of(common["KAFKA_BOOTSTRAP_SERVERS"])}, "store": store}
+    # As the operators label the pods that they make.
+    labels["broker"] = {"strimzi.io/cluster": "ieum", "strimzi.io/kind": "Kafka", "strimzi.io/name": "ieum-kafka"}
+    labels["store"] = {"app.kubernetes.io/instance": "ieum-mongodb", "app.kubernetes.io/replset": "rs0"}
+    policies = of_kind(built, "NetworkPolicy").values()
+    found = {
+        (source, target, port)
+        for source in (*ours, "gateway")
+        for target, ports in listening.items()
+        for port in ports
+        if lets(policies, "egress", labels[source], labels[target], port)
+        and lets(policies, "ingress", labels[target], labels[source], port)
+    }
+    assert found == asked
+    out = {
+        (name, port)
+        for name in (*ours, "gateway", "store")
+        for port in (25, 80, 443, 465, 587, 8441)
+        if lets(policies, "egress", labels[name], "198.51.100.7", port)
+    }
+    assert out == {(name, port) for name in ("notify", "auditor", "identity") for port in (443, 465, 587)}
+    seen = {
+        (name, port)
+        for name, ports in listening.items()
+        for port in ports
+        if lets(policies, "ingress", labels[name], "198.51.100.7", port)
+    }
+    assert seen == {("gateway", port) for port in listening["gateway"] if port != 8080}, "where only the kubelet asks"
+
+
+def labels_of_pods(rendered: list[Document]) -> dict[str, dict[str, str]]:
+    """By the name of what makes them."""
+    found = {
+        name: each["spec"]["template"]["metadata"]["labels"]
+        for name, each in of_kind(rendered, "StatefulSet", "Deployment").items()
+    }
+    jobs = of_kind(rendered, "CronJob").items()
+    return found | {name: each["spec"]["jobTemplate"]["spec"]["template"]["metadata"]["labels"] for name, each in jobs}
+
+
+def selected(selector: Document, labels: dict[str, dict[str, str]]) -> set[str]:
+    return {name for name, own in labels.items() if selects(selector, own)}
+
+
+def selects(selector: Document, own: dict[str, str]) -> bool:
+    assert set(selector) <= {"matchLabels", "matchExpressions"}
+    some = selector.get("matchExpressions", ())
+    assert all(one["operator"] == "In" for one in some)
+    return selector.get("matchLabels", {}).items() <= own.items() and all(
+        own.get(one["key"]) in one["values"] for one in some
+    )
+
+
+def lets(policies: Iterable[Document], way: str, own: dict[str, str], other: dict[str, str] | str, port: int) -> bool:
+    """Whether a pod may reach, or be reached by, another pod of this namespace (its labels) or an address outside."""
+    for spec in (each["spec"] for each in policies if selects(each["spec"]["podSelector"], own)):
+        for rule in spec.get(way, ()) if way.capitalize() in spec["policyTypes"] else ():
+            named = {(one["protocol"], one["port"]) for one in rule.get("ports", ())}
+            if (not named or ("TCP", port) in named) and any(
+                meets(peer, other) for peer in rule["to" if way == "egress" else "from"]
+            ):
+                return True
+    return False
+
+
+def meets(peer: Document, other: dict[str, str] | str) -> bool:
+    (kind,) = peer
+    if kind == "podSelector":
+        return not isinstance(other, str) and selects(peer[kind], other)
+    if kind == "namespaceSelector":  # none of ours is this namespace
+        return False
+    address = ipaddress.ip_address(other if isinstance(other, str) else "10.0.0.1")  # a pod's
+    block = peer[kind]
+    return address in ipaddress.ip_network(block["cidr"]) and not any(
+        address in ipaddress.ip_network(one) for one in block.get("except", ())
+    )
+
+
+def ports_of(container: Document, variable: str) -> list[int]:
+    return [port_of(each["value"].rpartition("@")[2]) for each in container["env"] if each["name"] == variable]
+
+
+def port_of(address: str) -> int:
+    (found,) = re.findall(r":(\d+)(?=/|$)", address)
+    return int(found)
+
+
 def variables(*classes: type[Any]) -> set[str]:
     return {variable_of(cls, field) for cls in classes for field in cls.model_fields}
 
@@ -214,6 +411,30 @@ def test_every_secret_that_an_operator_makes_stands_on_the_page_with_its_keys(re
                 told = re.findall(r"`([A-Za-z_]+)(…?)`", keys_told)
                 key = reference["key"]
                 assert any(key == word or (more and key.startswith(word)) for word, more in told), (name, key)
+
+
+def test_what_the_page_shows_as_yaml_can_be_applied(
+    rendered: list[Document], kustomize: list[str], operators: dict[tuple[str, str], Validator], tmp_path: Path
+) -> None:
+    """The user that a restore needs, and an authority of one's own, at every process that calls others by TLS."""
+    page = (PROJECT / "docs" / "how-to" / "kubernetes.md").read_text(encoding="utf-8")
+    shown = [yaml.safe_load(block) for block in re.findall(r"^ *```yaml\n(.*?)^ *```", page, re.MULTILINE | re.DOTALL)]
+    (user,) = (one for one in shown if "kind" in one)
+    operators[user["apiVersion"], user["kind"]].validate(user)
+    (added,) = (one for one in shown if "patches" in one)
+    made = {**added, "resources": [os.path.relpath(KUBERNETES / "base", tmp_path.resolve())]}
+    for generated in added["configMapGenerator"]:
+        for file in generated["files"]:
+            (tmp_path / file).write_text("a certificate", encoding="utf-8")
+    with_it = {name: (pod, container) for name, pod, container in pods(render(made, kustomize, tmp_path))}
+    for name, pod, container in pods(rendered):
+        given = {each["name"]: each.get("value", "") for each in with_it[name][1]["env"]}
+        assert ("IEUM_CA_FILE" in given) is (name in {"intake", "notify", "auditor", "identity"}), name
+        if "IEUM_CA_FILE" in given:
+            (mount,) = (one for one in with_it[name][1]["volumeMounts"] if one not in container["volumeMounts"])
+            (volume,) = (one for one in with_it[name][0]["volumes"] if one not in pod["volumes"])
+            assert volume["name"] == mount["name"]
+            assert given["IEUM_CA_FILE"] == f"{mount['mountPath']}/{file}"
 
 
 def test_audit_anchors_lie_outside_the_store_wherever_there_is_an_audit(rendered: list[Document]) -> None:
@@ -438,8 +659,11 @@ def test_an_intake_that_calls_back_reaches_https_of_public_addresses_and_no_othe
 def built_with(component: str, kustomize: list[str], folder: Path) -> list[Document]:
     """The base with a component that no overlay of ours names."""
     names = [os.path.relpath(KUBERNETES / name, folder.resolve()) for name in ("base", f"components/{component}")]
-    made = yaml.safe_dump({"resources": names[:1], "components": names[1:]})
-    (folder / "kustomization.yaml").write_text(made, encoding="utf-8")
+    return render({"resources": names[:1], "components": names[1:]}, kustomize, folder)
+
+
+def render(kustomization: Document, kustomize: list[str], folder: Path) -> list[Document]:
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization), encoding="utf-8")
     command = [*kustomize, str(folder)]
     return list(yaml.safe_load_all(subprocess.run(command, check=True, capture_output=True, timeout=DEADLINE_S).stdout))
 
