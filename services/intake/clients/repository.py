@@ -73,12 +73,11 @@ class ClientRepository:
                     return
         raise ClientError("exists")
 
-    async def not_authentic(self, wanted: Sequence[str] | None = None) -> AsyncIterator[Document]:
-        """The documents that are not as intake wrote them, among those wanted or all."""
+    async def examined(self, wanted: Sequence[str] | None = None) -> AsyncIterator[tuple[Document, bool]]:
+        """The documents that are wanted, or all; and whether each is as intake wrote it."""
         with store_errors():
             async for document in self._collection.find({} if wanted is None else {"_id": {"$in": list(wanted)}}):
-                if not self._authentication.is_authentic(document):
-                    yield document
+                yield document, self._authentication.is_authentic(document)
 
     async def sign(self, read: Document) -> bool:
         """Sign a front end on what was read; False where it has moved on meanwhile: look again."""

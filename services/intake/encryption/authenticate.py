@@ -69,15 +69,21 @@ async def run(
     reports_wanted = wanted and [one for one in wanted if not one.startswith(_CLIENT)]
     clients_wanted = wanted and [one.removeprefix(_CLIENT) for one in wanted if one.startswith(_CLIENT)]
     changed_too = wanted is not None or settings.upgrading
-    found = signed = 0
-    async for document in signatures.not_authentic(reports_wanted):
+    reports_read = clients_read = found = signed = 0
+    async for document, authentic in signatures.examined(reports_wanted):
+        reports_read += 1
+        if authentic:
+            continue
         found += 1
         unsigned = FIELD not in document
         print(f"{'never signed' if unsigned else 'CHANGED'}: {document['_id']}", flush=True)
         if sign and (unsigned or changed_too):
             await _noted(audit, clock, document["_id"], "unsigned" if unsigned else "changed")
             signed += await signatures.sign(document)
-    async for document in clients.not_authentic(clients_wanted):
+    async for document, authentic in clients.examined(clients_wanted):
+        clients_read += 1
+        if authentic:
+            continue
         found += 1
         unsigned = CLIENT_FIELD not in document
         print(f"{'never signed' if unsigned else 'CHANGED'}: {_CLIENT}{document['_id']}", flush=True)
@@ -85,7 +91,8 @@ async def run(
             reason = "unsigned" if unsigned else "changed"
             await _noted(audit, clock, None, reason, client=document["_id"])
             signed += await clients.sign(document)
-    print(f"{found} are not as intake wrote them, {signed} signed", flush=True)
+    read = f"{reports_read} reports and {clients_read} front ends"
+    print(f"of {read}, {found} are not as intake wrote them, {signed} signed", flush=True)
     return _LEFT if found > signed else 0
 
 

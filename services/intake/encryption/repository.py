@@ -40,13 +40,12 @@ class Signatures:
         self._reports = database[COLLECTION]
         self._authentication = authentication
 
-    async def not_authentic(self, wanted: Sequence[str] | None = None) -> AsyncIterator[Document]:
-        """The reports that are not as intake wrote them, among those wanted or all, without what is long."""
+    async def examined(self, wanted: Sequence[str] | None = None) -> AsyncIterator[tuple[Document, bool]]:
+        """The reports that are wanted, or all, without what is long; and whether each is as intake wrote it."""
         query: Document = {} if wanted is None else {"_id": {"$in": list(wanted)}}
         with store_errors():
             async for document in self._reports.find(query, _LONG).hint([("$natural" if wanted is None else "_id", 1)]):
-                if not self._authentication.is_authentic(document):
-                    yield document
+                yield document, self._authentication.is_authentic(document)
 
     async def sign(self, read: Document) -> bool:
         """Sign a report on what was read; False where it has moved on meanwhile: look again."""

@@ -264,6 +264,12 @@ async def test_a_restored_report_is_open_again_and_the_command_finds_and_signs(
 
     done, said = await command(sign=False)
     assert done == 1
+    reports = await harness.collection.count_documents({})
+    front_ends = await harness.collection.database["clients"].count_documents({})
+    read = f"of {reports} reports and {front_ends} front ends, "
+    assert said.endswith(f"{read}2 are not as intake wrote them, 0 signed\n"), (
+        "of an empty store nothing is wrong either"
+    )
     assert f"CHANGED: {victim.report_id}" in said
     assert f"never signed: {unsigned.report_id}" in said
     assert sound.report_id not in said
