@@ -1,6 +1,6 @@
 """The compose file (not run here): names are those of the settings, secrets those of their process and no others."""
 
-import importlib
+import importlib.util
 import json
 import re
 import stat
@@ -22,6 +22,7 @@ from shared.audit.settings import VerifierSettings
 from shared.clock import SystemClock
 from shared.identity.source import over_http
 from shared.kafka.access import BY_NAME
+from shared.process import GRACE_SECONDS
 from shared.settings import KafkaSettings, ServiceSettings, StoreSettings, load, variable_of
 from shared.store_access import USERS
 from tests.image.started import settings_for
@@ -177,6 +178,22 @@ def test_port_health_and_command_agree(service: str) -> None:
     assert found["environment"]["HEALTH_URL"] == f"http://127.0.0.1:{port}/health/ready"
     assert found["ports"] == [f"127.0.0.1:{port}:{port}"]
     assert found["command"] == ["python", "-m", f"services.{service}"]
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_a_process_is_there_is_asked_where_it_listens_and_may_end_by_itself(name: str) -> None:
+    """One that is killed leaves what it has in hand to be done again, and routing a state that has to be restored."""
+    found = COMPOSE["services"][name]
+    python, flag, module, *_ = found["command"]
+    assert (python, flag) == ("python", "-m")
+    assert importlib.util.find_spec(module) is not None
+    (port,) = {
+        value
+        for variable, value in found["environment"].items()
+        if variable.endswith("_PORT") and "SMTP" not in variable
+    }
+    assert found["environment"]["HEALTH_URL"] == f"http://127.0.0.1:{port}/health/ready"
+    assert int(found["stop_grace_period"].removesuffix("s")) > GRACE_SECONDS
 
 
 def test_no_secret_stands_in_the_file_or_in_a_variable() -> None:
