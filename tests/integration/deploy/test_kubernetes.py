@@ -191,7 +191,12 @@ def test_a_process_reads_its_settings_from_what_it_is_given(
     made = {file.name: file.read_text(encoding="utf-8") for file in mounted.iterdir()}
     trial = (PROJECT / "deploy" / "compose" / "pilot.env").read_text(encoding="utf-8")
     made |= dict(line.split("=", 1) for line in trial.splitlines() if not line.startswith("#"))
-    made |= {"NOTIFY_SMTP_USERNAME": "", "NOTIFY_SMTP_PASSWORD": "", "password": "0" * 64}
+    made |= {
+        "IDENTITY_MAIL_FROM": "account@agency.example",
+        "NOTIFY_SMTP_USERNAME": "",
+        "NOTIFY_SMTP_PASSWORD": "",
+        "password": "0" * 64,
+    }
     for name, pod, container in pods(rendered):
         given = dict(common_of(rendered))
         for each in container["env"]:
@@ -209,6 +214,8 @@ def test_a_process_reads_its_settings_from_what_it_is_given(
         assert own.metrics_token is not None, name
         assert own.public_root_keys(), name
         assert own.served_by_https("intake"), name
+        if isinstance(own, IdentitySettings):
+            assert own.mail_from == made["IDENTITY_MAIL_FROM"], "a mail server sends from no address of ours"
         assert (bus.security_protocol, bus.sasl_username) == ("SASL_SSL", name)
         if name in STORE_USERS:
             assert store.uri.get_secret_value().startswith(f"mongodb://{name}:{made['password']}@"), name

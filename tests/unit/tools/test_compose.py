@@ -75,6 +75,8 @@ OTHER_HERE = {
     # Folders of the containers' volumes, and a mail server on the network where `make up` has one on this machine.
     *("IEUM_AUDIT_HEADS", "INTAKE_ERASURE_REGISTER"),
     *("NOTIFY_SMTP_PORT", "NOTIFY_SMTP_SECURITY", "IDENTITY_SMTP_PORT", "IDENTITY_SMTP_SECURITY"),
+    # The operator's own: a server that alerts go through sends from no address of ours.
+    "IDENTITY_MAIL_FROM",
 }
 PROCESSES: dict[str, type[ServiceSettings]] = {**SETTINGS, "auditor": AlertSettings, "recount": RoutingSettings}
 
@@ -242,10 +244,19 @@ def seen_from_inside(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         if not line.startswith("#")
     )
     for variable, value in COMPOSE["services"][name]["environment"].items():
-        found = re.fullmatch(r"\$\{(\w+):?[-?](.*)\}", value, re.DOTALL)
-        text = pilot.get(found[1], found[2] if ":-" in value else "") if found else value
-        monkeypatch.setenv(variable, text.replace("/run/secrets", str(seen)))
+        monkeypatch.setenv(variable, resolved(value, pilot).replace("/run/secrets", str(seen)))
     return seen
+
+
+def resolved(value: str, env_file: dict[str, str]) -> str:
+    """What Compose makes of a value."""
+    found = re.fullmatch(r"\$\{(\w+)(:?[-?])(.*)\}", value, re.DOTALL)
+    if found is None:
+        return value
+    variable, otherwise, text = found.groups()
+    if variable not in env_file and otherwise == ":-":
+        return resolved(text, env_file)
+    return env_file.get(variable, "")
 
 
 @pytest.mark.parametrize("name", PROCESSES)
@@ -261,6 +272,13 @@ def test_a_process_reads_its_settings_from_what_it_is_given(
     if name in BY_NAME:
         bus = load(KafkaSettings)
         assert (bus.security_protocol, bus.sasl_username, bus.ssl_cafile) == ("SASL_SSL", name, seen / "ca.pem")
+
+
+def test_notices_about_accounts_come_from_an_address_that_the_mail_server_may_send_from() -> None:
+    given = COMPOSE["services"]["identity"]["environment"]["IDENTITY_MAIL_FROM"]
+    env_file = {"NOTIFY_MAIL_FROM": "ieum@agency.example"}
+    assert resolved(given, env_file) == "ieum@agency.example"
+    assert resolved(given, {**env_file, "IDENTITY_MAIL_FROM": "account@agency.example"}) == "account@agency.example"
 
 
 def test_the_verifier_keeps_a_copy_of_the_anchors_where_no_service_writes(
