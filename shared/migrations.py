@@ -134,7 +134,9 @@ def drop(*names: str) -> Work:
 
 def command(service: str, steps: Sequence[Step], arguments: Sequence[str]) -> int:
     """``finish`` or ``status`` of one service: 0 done, 1 refused, 2 the store does not answer (run it again)."""
-    parser = argparse.ArgumentParser(description=f"Steps of {service}'s store.")
+    parser = argparse.ArgumentParser(
+        prog=f"python -m services.{service}.migrations", description=f"Steps of {service}'s store."
+    )
     parser.add_argument("what", choices=("status", "finish"))
     given = parser.parse_args(arguments)
     try:

@@ -49,5 +49,6 @@ def table(rows: Iterable[Growth], years: Iterable[int]) -> str:
     lines.append(f"{'together':<18}{sum(row.bytes_per_report for row in rows):>15,.0f}{a_year:>11,.1f}")
     for number in years:
         one = a_year * number * HEADROOM / 1e3
-        lines.append(f"after {number} years: {one:,.1f} GB on one machine, {one * COPIES:,.1f} GB with {COPIES} copies")
+        span = "1 year" if number == 1 else f"{number} years"
+        lines.append(f"after {span}: {one:,.1f} GB on one machine, {one * COPIES:,.1f} GB with {COPIES} copies")
     return "\n".join(lines)
