@@ -217,7 +217,9 @@ def carried(
 ) -> Accepted:
     """The case after an act that the bus hears of, under the ownership it was made in.
 
-    ``told`` is what this kind of event has besides what all have.
+    ``told`` is what this kind of event has besides what all have. It is dated no earlier than the record with which the
+    case began to wait there: what is dated before a return, every reader takes for done before it, and routing would
+    not carry it out, nor answer it. The two times are of two machines.
     """
     version = case.case_version + 1
     event = kind(
@@ -225,7 +227,7 @@ def carried(
         case_version=version,
         ownership=case.ownership,
         center_id=case.center_id,
-        at=now,
+        at=max(now, _began_to_wait(case)),
         by=entry.by,
         **(told or {}),
     )
@@ -299,6 +301,11 @@ def acknowledge(case: Case, who: Actor, ownership: int | None, now: datetime, ru
 _BEGINS_TO_WAIT: Final = frozenset({EntryKind.ROUTED, EntryKind.MOVED, EntryKind.REOPENED, EntryKind.REINSTATED})
 
 
+def _began_to_wait(case: Case) -> datetime:
+    """Return since when the case waits at its centre, or waited there: the time of the decision, or of its return."""
+    return next((one.at for one in reversed(case.entries) if one.kind in _BEGINS_TO_WAIT), case.decided_at)
+
+
 def waited_for_answer(before: Case, after: Case, rules: Rules) -> float | None:
     """Seconds an owner's acknowledgement took, where ``after`` is that: from its decision, or since it came back.
 
@@ -306,8 +313,7 @@ def waited_for_answer(before: Case, after: Case, rules: Rules) -> float | None:
     """
     if before.acknowledged_at is not None or after.acknowledged_at is None or before.sandbox:
         return None
-    since = next((one.at for one in reversed(before.entries) if one.kind in _BEGINS_TO_WAIT), before.decided_at)
-    return rules.waited(since, after.acknowledged_at, before.urgency).total_seconds()
+    return rules.waited(_began_to_wait(before), after.acknowledged_at, before.urgency).total_seconds()
 
 
 def assign(

@@ -11,16 +11,26 @@ from hypothesis import strategies as st
 from services.notify.auditor.rules import ACKNOWLEDGED_WITHIN, Owed, Promise, Quiet, Watched, unacknowledged
 from services.notify.cases.models import ENTRIES_FIRST, ENTRIES_LAST, Case, CaseState, ContactWay, EntryKind, Target
 from services.notify.cases.projection import RoutingEvent, fold
-from services.notify.cases.rules import Accepted, Actor, Rejected, acknowledge, opened, reopen, waited_for_answer, ways
+from services.notify.cases.rules import (
+    Accepted,
+    Actor,
+    Rejected,
+    acknowledge,
+    close,
+    opened,
+    reopen,
+    waited_for_answer,
+    ways,
+)
 from services.notify.console.lists import is_cursor
 from services.notify.console.views import case_view
 from services.notify.escalation import rules as policy
 from services.notify.escalation.rules import AttemptResult, Deferred, QuietHours, Rules, record
 from shared.errors import FatalError
-from shared.events.cases import CaseAcknowledged
+from shared.events.cases import CaseAcknowledged, CaseEvent
 from shared.events.envelope import event_id
 from shared.events.routings import ReportRouted
-from shared.events.vocabulary import Suspicion, Urgency
+from shared.events.vocabulary import Outcome, Suspicion, Urgency
 from shared.labels import CHANNELS, HARMS, NOT_KNOWN
 from tests.unit.notify.escalation.test_rules import STAFFED
 from tests.unit.notify.samples import NOW, TRACE, event, stream
@@ -334,6 +344,29 @@ def test_a_case_that_came_back_has_waited_since_then_and_not_since_its_first_dec
     answer = acknowledge(case, Actor("lee", "gwangju"), None, weeks + timedelta(seconds=90), RULES)
     assert isinstance(answer, Accepted)
     assert waited_for_answer(case, answer.case, RULES) == 90
+
+
+@pytest.mark.parametrize(("ended", "back"), [("closed", "reopened"), ("withdrawn", "reinstated")])
+def test_what_is_done_once_a_case_is_back_is_dated_after_its_return_also_where_routings_clock_is_ahead(
+    ended: str, back: str
+) -> None:
+    """Routing takes what is dated before for what was done before, carries it out no more and says nothing of it."""
+    ahead = NOW + timedelta(seconds=50)
+    over = event("report.ended", version=2, center="gwangju", reason=ended)
+    again = event("report.updated", version=3, kind=back, center="gwangju", decided_at=ahead)
+    case = folded([event("report.routed", center="gwangju"), over, again])
+    kim = Actor("kim", "gwangju")
+    answered = acknowledge(case, kim, 1, NOW, RULES)
+    assert isinstance(answered, Accepted)
+    closed = close(answered.case, kim, 1, Outcome.SUPPORTED, NOW + timedelta(seconds=1))
+    assert isinstance(closed, Accepted)
+    assert isinstance(answered.event, CaseEvent)
+    assert isinstance(closed.event, CaseEvent)
+    assert (answered.event.at, closed.event.at) == (ahead, ahead)
+    late = close(answered.case, kim, 1, Outcome.SUPPORTED, ahead + timedelta(seconds=1))
+    assert isinstance(late, Accepted)
+    assert isinstance(late.event, CaseEvent)
+    assert late.event.at == ahead + timedelta(seconds=1)
 
 
 @pytest.mark.parametrize("urgency", list(Urgency))
