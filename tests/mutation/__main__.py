@@ -33,6 +33,7 @@ RESTS_ON = (
     "tests/unit/routing",
     "tests/integration/routing/verifier.py",
     "tools/demo/ledger.py",
+    "tests/mutation/caches.py",
     "tests/mutation/profile.py",
     "pyproject.toml",
 )

@@ -1,10 +1,11 @@
 """A pytest plugin: hypothesis tries the same examples every time, and no cache is warm: a mutant's fate is no luck."""
 
 import functools
-import gc
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.mutation import caches
 
 settings.register_profile(
     "mutation",
@@ -22,8 +23,7 @@ _caches: "list[functools._lru_cache_wrapper[object]]" = []
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Find what remembers answers, once everything is imported."""
-    # Some proxies answer to isinstance by importing what they stand for.
-    _caches[:] = [found for found in gc.get_objects() if type(found) is functools._lru_cache_wrapper]
+    _caches[:] = caches.found()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

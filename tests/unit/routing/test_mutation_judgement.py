@@ -1,5 +1,9 @@
 """What a mutation run comes to: a survivor without a reason, and a reason without a survivor, are found."""
 
+import gc
+
+from services.routing.assignment.rules import _severity
+from tests.mutation import caches
 from tests.mutation.judgement import Change, change_of, judge, reasons_of
 
 ONE, TWO = Change("hosts.is_full", "a > b", "a >= b"), Change("transitions.rules._BatchDecision._load", "x", "y")
@@ -39,3 +43,12 @@ def test_reasons_are_read_as_they_are_written() -> None:
     told = [{"in": "hosts.is_full", "was": "a > b", "becomes": "a >= b", "why": "no case"}]
     assert reasons_of(told) == {ONE: "no case"}
     assert reasons_of(None) == {}
+
+
+def test_a_cache_is_found_however_often_pytest_has_run_in_the_process() -> None:
+    """mutmut runs it several times, and then forks: what is remembered by then hides what a change does."""
+    gc.freeze()
+    try:
+        assert any(one is _severity for one in caches.found())
+    finally:
+        gc.freeze()
