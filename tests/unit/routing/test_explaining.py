@@ -1,6 +1,7 @@
 """Decisions in sentences: each reason with the figures that decided, in both languages, and never with a hole in it."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from services.routing.assignment.rules import RULE
 from services.routing.console import words
 from services.routing.main import HERE
 from services.routing.settings import RoutingSettings
+from shared.centers import TABLES
 from shared.events.reports import ReportFacts
 from shared.events.routings import Candidate, Decision
 from shared.events.vocabulary import (
@@ -219,6 +221,16 @@ def test_what_else_a_reader_must_know_is_said() -> None:
 )
 def test_distances(center_id: str, home: str | None, division: str, far: Distance) -> None:
     assert distance_of(center_id, home, facts(division), DAY) is far
+
+
+def test_distances_go_by_the_home_and_the_tables_of_the_decision() -> None:
+    """A place may have got another home since, or one where it had none."""
+    assert distance_of("jeju", "busan", facts("jeju"), DAY) is Distance.SEA_AIR
+    seoul = next(row for row in TABLES.catchments if row.division == "seoul")
+    others = tuple(row for row in TABLES.catchments if row is not seoul)
+    given = replace(TABLES, version="later", catchments=(*others, replace(seoul, near=("gangwon",))))
+    assert distance_of("gangwon", None, facts("seoul"), DAY, given) is Distance.FIRST
+    assert distance_of("busan", None, facts("jeonnam-gwangju", district="12240"), DAY) is Distance.FURTHER
 
 
 @pytest.mark.parametrize(

@@ -168,7 +168,8 @@ def test_nothing_but_a_withdrawal_can_be_undone(closed: bool) -> None:
         settle(state, run(state, case(CaseClosed, outcome="supported")))
     before = state.report_states[report_id(1)]
     outcome = run(state, reinstated(2))
-    assert (outcome.drafts, [one.reason for one in outcome.refused]) == ([], ["not_withdrawn"])
+    refused = [(one.place, one.reason, one.detail) for one in outcome.refused]
+    assert (outcome.drafts, refused) == ([], [(0, "not_withdrawn", "report.reinstated.v1 before its withdrawal")])
     assert state.report_states[report_id(1)] == before
 
 
