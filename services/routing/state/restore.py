@@ -85,7 +85,7 @@ async def in_pieces(
     wanted: Mapping[int, tuple[int, int]],
     take: Callable[[int, Sequence[RawRecord]], None],
 ) -> None:
-    """Read all partitions at once, and hand the records of each on some hundreds at a time, in order."""
+    """Read all partitions at once, and hand the records of each on a hundred at a time, in order."""
     spans = {partition: span for partition, span in wanted.items() if span[0] < span[1]}
     if not spans:
         return

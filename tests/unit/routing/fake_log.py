@@ -25,7 +25,7 @@ from tests.unit.routing.builders import NOW, TRACE
 
 
 class FakeLog:
-    """One topic of any number of partitions; both a reader and a writer of the ledger."""
+    """One topic of any number of partitions; both a reader and a writer of the changelog."""
 
     def __init__(self, topic: str) -> None:
         self.topic = topic

@@ -1,4 +1,4 @@
-"""The ledger when a read fails: gaps that stay unread for a while, and readers that must be let go."""
+"""The changelog when a read fails: gaps that stay unread for a while, and readers that must be let go."""
 
 import asyncio
 import contextlib
@@ -98,7 +98,7 @@ async def test_a_closed_centre_gives_up_its_reports_although_one_partition_has_n
 
 async def test_a_gap_that_cannot_be_read_at_once_is_read_before_anything_is_published_again() -> None:
     place = Place()
-    a, ledger_a, _ = await place.worker()
+    a, changelog_a, _ = await place.worker()
     b, _, _ = await place.worker()
     await b.handle([received_record(received(number=2))])
     place.routings.read_failures = 2
@@ -107,7 +107,7 @@ async def test_a_gap_that_cannot_be_read_at_once_is_read_before_anything_is_publ
             await a.handle([received_record(received())])
     await a.handle([received_record(received())])
     assert len(place.routings.events()) == 2, "one record each, however often reading failed"
-    assert agrees(ledger_a.states[0], place.routings)
+    assert agrees(changelog_a.states[0], place.routings)
 
 
 async def test_the_record_of_the_largest_report_that_is_read_is_read_too() -> None:
@@ -123,7 +123,7 @@ async def test_the_record_of_the_largest_report_that_is_read_is_read_too() -> No
 
 async def test_a_closed_centre_gives_up_the_largest_reports_in_pieces_the_broker_takes() -> None:
     place = Place()
-    worker, ledger, view = await place.worker()
+    worker, changelog, view = await place.worker()
     sizes: list[int] = []
     write = place.routings.send
 
@@ -135,7 +135,7 @@ async def test_a_closed_centre_gives_up_the_largest_reports_in_pieces_the_broker
     await worker.handle([received_record(received(n, linked_reports=large), n) for n in range(2, 42)])
     place.routings.send = measured  # type: ignore[method-assign]  # to look on
     set_state(view, "busan", CenterState.CLOSED)
-    while any(state.center_id == "busan" for state in ledger.states[0].report_states.values()):
+    while any(state.center_id == "busan" for state in changelog.states[0].report_states.values()):
         await worker.move_from_closed()
     assert len(sizes) > 1, "or the test shows nothing"
     assert max(sizes) <= BATCH_BYTES
@@ -185,11 +185,11 @@ async def test_a_failed_batch_is_let_go_without_the_collector_of_cycles() -> Non
 
 async def test_closing_reads_on_first_after_an_unread_gap() -> None:
     place = Place()
-    a, ledger_a, view_a = await place.worker()
+    a, changelog_a, view_a = await place.worker()
     b, _, _ = await place.worker()
     await a.handle([received_record(received())])
     await b.handle([received_record(received())])
-    owner = ledger_a.states[0].report_states[report_id(1)].center_id
+    owner = changelog_a.states[0].report_states[report_id(1)].center_id
     set_state(view_a, owner, CenterState.CLOSED)
     await b.handle([received_record(received(number=2))])
     place.routings.read_failures = 2

@@ -342,15 +342,15 @@ async def test_a_store_that_fails_ends_the_process_and_is_not_believed_again(mon
 
 async def test_two_workers_on_one_partition_have_stores_of_their_own() -> None:
     place = Place()
-    a, ledger_a, _ = await place.worker()
-    b, ledger_b, _ = await place.worker()
+    a, changelog_a, _ = await place.worker()
+    b, changelog_b, _ = await place.worker()
     await a.handle([received_record(received(1))])
     await b.handle([received_record(received(2), 1)])
     await a.handle([received_record(received(3), 2)])
-    assert agrees(ledger_a.states[0], place.routings)
-    assert not agrees(ledger_b.states[0], place.routings)
-    await ledger_b.read_on([0])
-    assert agrees(ledger_b.states[0], place.routings)
+    assert agrees(changelog_a.states[0], place.routings)
+    assert not agrees(changelog_b.states[0], place.routings)
+    await changelog_b.read_on([0])
+    assert agrees(changelog_b.states[0], place.routings)
 
 
 async def test_a_refused_acknowledgement_answers_nobody() -> None:

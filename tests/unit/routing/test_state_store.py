@@ -250,7 +250,7 @@ def test_two_processes_never_share_a_folder(tmp_path: Path) -> None:
 def test_a_folder_deleted_while_in_use_is_used_on_and_empty_at_the_next_start(tmp_path: Path) -> None:
     folder = _filled(tmp_path)
     shutil.rmtree(folder.path)
-    store = folder._open[0]  # as the ledger has it
+    store = folder._open[0]  # as the changelog has it
     store.report_states[report_id(1)] = _standing()
     store.commit(checkpoint(2))
     assert report_id(1) in store.report_states
