@@ -145,7 +145,7 @@ async def test_accounts_are_taken_over_with_the_right_that_the_pages_name(
             roles = [*identity.roles(PREFIX), {"role": right, "db": source.name}]
             administrator.admin.command("updateUser", "identity", roles=roles)
             database = mongo.connect(connection, "identity")
-            log = AuditLog(database, settings.audit_keys(), SystemClock(), "identity")
+            log = AuditLog(database, settings.audit_keys(), SystemClock(), "identity", None)
             with refusal:
                 await between(database, source.name, settings, log, SystemClock()).clear()
             database.client.close()
