@@ -398,18 +398,17 @@ class ReportRepository:
         A lease that ends later than any can, written by hand or by a clock that jumped, is over: it would keep the job
         away until then.
         """
-        free = {"_id": job, "day": {"$ne": day}, "$or": [{"until": {"$lte": now}}, {"holder": holder}]}
+        latest = now + _LEASE + 2 * MOST_APART
+        over = [{"until": {"$lte": now}}, {"until": {"$gt": latest}}]
+        free = {"_id": job, "day": {"$ne": day}, "$or": [*over, {"holder": holder}]}
         taken = {"$set": {"until": now + _LEASE, "holder": holder}}
         with store_errors():
             with contextlib.suppress(DuplicateKeyError):
                 await self._jobs.insert_one({"_id": job, "day": "", "until": now, "holder": ""})
-            if (await self._jobs.update_one(free, taken)).matched_count:
-                return True
-            too_far = {"_id": job, "day": {"$ne": day}, "until": {"$gt": now + _LEASE + 2 * MOST_APART}}
-            cut = bool((await self._jobs.update_one(too_far, taken)).matched_count)
-        if cut:
+            before = await self._jobs.find_one_and_update(free, taken)
+        if before is not None and before["until"] > latest:
             _log.error("job.lease_cut", job=job, hint="it ended later than any lease can: was it changed by hand?")
-        return cut
+        return before is not None
 
     async def finished(self, job: str, day: str, holder: str) -> None:
         """The day's job is done, if it is still this process's."""

@@ -33,12 +33,15 @@ class Claims:
     async def insert_one(self, document: Document) -> None:
         self.job = self.job or document
 
-    async def update_one(self, query: Document, update: Document) -> Any:
+    async def find_one_and_update(self, query: Document, update: Document) -> Document | None:
         assert self.job is not None
-        fits = _fits(self.job, query)
-        if fits:
-            self.job = {**self.job, **update["$set"]}
-        return SimpleNamespace(matched_count=int(fits))
+        if not _fits(self.job, query):
+            return None
+        before, self.job = self.job, {**self.job, **update["$set"]}
+        return before
+
+    async def update_one(self, query: Document, update: Document) -> None:
+        await self.find_one_and_update(query, update)
 
 
 def _fits(document: Document, query: Document) -> bool:
