@@ -178,9 +178,7 @@ class ErasureJob:
         now = whole_milliseconds(await self._store_clock.agreed_now())
         for document in page:
             with skipped.on_error(document["_id"]):  # one report that cannot be read keeps no other from being judged
-                await self._judge_one(document, now, said, alarms)
-                if _mark_missing(document):
-                    unmarked[document["_id"]] = document["received_at"]
+                await self._judge_one(document, now, said, alarms, unmarked)
         await self._reports.alarm(alarms, now)
         if unmarked:
             hint = "no centre has them, and somebody took the mark off that says so: see reports.unassigned"
@@ -189,10 +187,18 @@ class ErasureJob:
         return said
 
     async def _judge_one(
-        self, document: Document, now: datetime, said: collections.Counter[str], alarms: dict[str, str | None]
+        self,
+        document: Document,
+        now: datetime,
+        said: collections.Counter[str],
+        alarms: dict[str, str | None],
+        unmarked: dict[str, datetime],
     ) -> None:
         life, facts, progress = _read(self._reports.authentication.check(document))
         received_at = document["received_at"]
+        # No code is over the mark that no centre has the report, and without the mark nobody is told of it.
+        if progress.ownership is None and document.get(documents.UNASSIGNED_SINCE) != received_at:
+            unmarked[document["_id"]] = received_at
         if schedule.drill_over(facts, received_at, life, progress, now):
             said["drills_withdrawn"] += await self._withdraw_drill(document, life, now)
             return
@@ -243,12 +249,6 @@ class ErasureJob:
 
 def _erased(document: Document) -> bool:
     return (document.get("life") or {}).get("erased_at") is not None
-
-
-def _mark_missing(document: Document) -> bool:
-    """Whether no centre has a report and no mark says so: no code is over the mark, and without it nobody is told."""
-    unassigned = documents.progress_of(document).ownership is None
-    return unassigned and document.get(documents.UNASSIGNED_SINCE) != document["received_at"]
 
 
 def _read(document: Document) -> tuple[Lifecycle, ReportFacts, Progress]:
