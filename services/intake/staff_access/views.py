@@ -204,7 +204,7 @@ def details_of(document: Mapping[str, Any], parts: Mapping[str, Any]) -> Details
         consents=document.get("consents"),
         earlier_consents=tuple(reversed(document.get("earlier_consents") or ())),
         consents_changed_at=consented[-1]["at"] if consented else None,
-        consents_changed_alone=bool(consented) and consented[-1].get("receipt_alone", True),
+        consents_changed_alone=bool(consented) and alone[consented[-1]["version"]],
         by_other=by_other,
         tip=document["facts"]["role"] == Role.THIRD_PARTY,
         word_set_later_at=later.asked_at if later else None,

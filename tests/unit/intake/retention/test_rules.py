@@ -109,17 +109,21 @@ def test_what_is_kept_for_ever_is_never_due(years: float) -> None:
     assert judge(child, NOW, NEW, CLOSED, NOW + years * YEARS).status is RetentionStatus.KEPT
 
 
-@pytest.mark.parametrize(("years", "status"), [(1.9, RetentionStatus.KEPT), (2.1, RetentionStatus.DUE)])
-def test_a_withdrawn_report_is_kept_until_the_day_a_lead_named(years: float, status: RetentionStatus) -> None:
-    kept = ErasureDecision(
-        at=NOW,
+def kept_by_a_lead(category: Category, *, at: datetime = NOW, keep_until: datetime | None = None) -> ErasureDecision:
+    return ErasureDecision(
+        at=at,
         by="s-1",
         organisation="busan",
         destroy=False,
         reason=Reason.INVESTIGATION,
-        category=Category.TEN_YEARS,
-        keep_until=NOW + 2 * YEARS,
+        category=category,
+        keep_until=keep_until,
     )
+
+
+@pytest.mark.parametrize(("years", "status"), [(1.9, RetentionStatus.KEPT), (2.1, RetentionStatus.DUE)])
+def test_a_withdrawn_report_is_kept_until_the_day_a_lead_named(years: float, status: RetentionStatus) -> None:
+    kept = kept_by_a_lead(Category.TEN_YEARS, keep_until=NOW + 2 * YEARS)
     gone = Withdrawal(at=NOW, undo_until=NOW)
     life = Lifecycle(withdrawal=gone, decisions=(kept,))
     assert judge(facts(), NOW, life, CLOSED, NOW + years * YEARS).status is status
@@ -130,15 +134,7 @@ def test_a_withdrawn_report_is_kept_until_the_day_a_lead_named(years: float, sta
 
 def test_a_kept_report_outlives_second_thoughts_and_decisions_about_other_withdrawals() -> None:
     long_ago = NOW - 6 * YEARS
-    kept = ErasureDecision(
-        at=NOW,
-        by="s-1",
-        organisation="busan",
-        destroy=False,
-        reason=Reason.INVESTIGATION,
-        category=Category.FIVE_YEARS,
-        keep_until=ends(Category.FIVE_YEARS, long_ago),
-    )
+    kept = kept_by_a_lead(Category.FIVE_YEARS, keep_until=ends(Category.FIVE_YEARS, long_ago))
     undo_until = NOW + retention_rules.UNDO_FOR
     life = Lifecycle(withdrawal=Withdrawal(at=NOW, undo_until=undo_until), decisions=(kept,))
     assert judge(facts(), long_ago, life, CLOSED, undo_until - timedelta(seconds=1)).status is RetentionStatus.KEPT
@@ -157,14 +153,7 @@ def test_which_withdrawal_was_decided_about_does_not_rest_on_two_clocks(apart: t
         return retention_rules.withdrawn(life, tip, at_once=False, understood=False, receipt_alone=True, now=now)
 
     def kept(life: Lifecycle, now: datetime) -> Lifecycle:
-        made = ErasureDecision(
-            at=now,
-            by="s-1",
-            organisation="busan",
-            destroy=False,
-            reason=Reason.INVESTIGATION,
-            category=Category.FIVE_YEARS,
-        )
+        made = kept_by_a_lead(Category.FIVE_YEARS, at=now)
         return retention_rules.decided(life, made, category=Category.FIVE_YEARS, started=None, now=now)
 
     minute = timedelta(minutes=1)
