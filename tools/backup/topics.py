@@ -12,7 +12,7 @@ from aiokafka.structs import OffsetAndMetadata
 
 from shared.errors import TransientError
 from shared.kafka.access import BY_NAME
-from shared.kafka.connection import bare_name, bounded, client_options, group_name
+from shared.kafka.connection import Stall, bare_name, bounded, client_options, group_name
 from shared.kafka.decoding import RawRecord, to_raw_record
 from shared.kafka.patches import partitions_of
 from shared.settings import KafkaSettings
@@ -84,8 +84,9 @@ class TopicReader:
         tp = TopicPartition(self._settings.topic_prefix + name, number)
         self._consumer.assign([tp])
         self._consumer.seek(tp, 0)
-        expected = 0
+        expected, stall = 0, Stall(self._limit, f"reading {name}")
         while expected < end:
+            stall.check(expected)
             polled = await bounded(self._consumer.getmany(tp, timeout_ms=_POLL_MS), self._limit, f"reading {name}")
             for record in polled.get(tp, ()):
                 if expected == end:
