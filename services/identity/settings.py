@@ -63,7 +63,7 @@ class IdentitySettings(ServiceSettings, AuditSettings, MailSettings):
     smtp_host: str = Field(default="", examples=["smtp.example.org"])
     """Mail server for notices to staff about their accounts. Empty: none are sent."""
     mail_from: str = Field(default="account@ieum.example", pattern=ADDRESS, examples=["account@ieum.example"])
-    """The address that such notices come from: one that the mail server may send from."""
+    """The address that notices to staff about their accounts come from: one that the mail server may send from."""
     oidc_issuer: str = Field(default="", pattern=r"^(https?://\S+)?$", examples=["https://login.example.go.kr"])
     """The OpenID provider's issuer, by https. Empty: people sign in with a password and a second factor here."""
     oidc_plain_http: bool = Field(default=False, examples=["false"])

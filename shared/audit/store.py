@@ -86,7 +86,7 @@ class AuditLog:
     ) -> None:
         """``database`` is the service's own; ``heads`` a folder outside the store for signed heads.
 
-        Whoever writes must name the folder, commands too: lines of theirs could else be cut off unseen.
+        Whoever writes must name the folder, commands too: else their lines could be removed and no check would find it.
         """
         self.keys: Final = keys
         self.service: Final = service
