@@ -30,36 +30,6 @@ _RECENT: Final = range(15, 30)
 
 _BETWEEN: Final = r"(?:[^0-9A-Za-z가-힣]|[년월일생])"
 _RUN: Final = re.compile(rf"[0-9](?<![0-9].)(?:{_BETWEEN}{{0,8}}[0-9]){{{_SHORTEST - 1},}}")
-_DIGIT_OF: Final = str.maketrans(
-    "공영령빵일이삼사오육륙칠팔구〇零一二三四五六七八九oOlI", "0000123456678900123456789" + "0011"
-)
-_JOINED: Final = r"[^0-9A-Za-z가-힣一-龥]"
-_SPELLED: Final = "공영령빵일이삼사오육륙칠팔구〇零一二三四五六七八九"
-_SPELLED_RUN: Final = re.compile(
-    rf"[{_SPELLED}](?<![{_SPELLED}].)"
-    rf"(?:(?:{_JOINED}{{1,3}}(?:(?:다시|대시|에|의){_JOINED}{{1,3}})?|다시|대시|에|의)?[0-9{_SPELLED}])"
-    rf"{{{_LENGTH - 1},}}"
-)
-"""Digits read out: 구공공일공일 다시 일이삼사오육칠."""
-MAYBE_SPELLED: Final = rf"[0-9{_SPELLED}](?:{_JOINED}{{0,3}}(?:다시|대시|에|의)?{_JOINED}{{0,3}}[0-9{_SPELLED}]){{5}}"
-"""Every number that is read out, wholly or by half, has such a part; cheap to search for in one pass with the rest."""
-_HALF_SPELLED: Final = re.compile(rf"[0-9]{_JOINED}{{0,3}}[{_SPELLED}]{{3}}")
-_HALF_SPELLED_RUN: Final = re.compile(rf"[0-9](?<![0-9].)(?:{_JOINED}{{0,3}}[0-9{_SPELLED}]){{{_LENGTH - 1},}}")
-"""900101-일이삼사오육칠."""
-_LIKE_DIGITS: Final = re.compile(rf"[0-9oOlI](?<![0-9oOlI].)(?:{_JOINED}{{0,3}}[0-9oOlI]){{{_LENGTH - 1},}}")
-"""Letters in the place of digits: 9oo1o1-l234567."""
-_LETTERS_FOR_DIGITS: Final = bytes(
-    ord("0") if chr(sign).isdigit() else ord("o") if chr(sign) in "oOlI" else ord(" ") for sign in range(128)
-) + bytes(128)
-_WORDS: Final = {
-    word: str(digit)
-    for digit, words in enumerate(("zero oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"))
-    for word in words.split()
-}
-_WORD: Final = "|".join(_WORDS)
-_WORD_RUN: Final = re.compile(
-    rf"\b(?:{_WORD})(?:(?:[\W_]|dash|hyphen){{1,10}}(?:{_WORD})){{{_LENGTH - 1},}}\b", re.IGNORECASE
-)
 _GROUP: Final = re.compile(r"[0-9]+")
 
 _DATED: Final = r"[24][12][12]|[68]"
@@ -161,48 +131,31 @@ class _Candidate(NamedTuple):
     end: int
 
 
-def found_in(plain: str, letters: bytes, *, link: bool, rare: bool = True) -> bool:
+def found_in(plain: str, letters: bytes, *, link: bool) -> bool:
     """Return whether a normalised text holds what may be a registration number.
 
     ``letters`` is the text in ASCII with question marks for all else; bytes are searched many times faster.
-    ``link``: the text is an address. Not ``rare``: it has nothing of ``MAYBE_SPELLED``.
+    ``link``: the text is an address.
     """
     digits = len(letters) - len(letters.translate(None, _DIGITS))
+    if digits < _BACK:
+        return False
     if link:
-        return digits >= _SHORTEST and any(map(_counts_in_link, _candidates(plain, _RUN)))
+        return any(map(_counts_in_link, _candidates(plain)))
     if "://" in plain or "www." in plain:
         if any(found_in(address, address.encode("ascii", "replace"), link=True) for address in _ADDRESS.findall(plain)):
             return True
         plain = _ADDRESS.sub(lambda found: "x" * len(found[0]), plain)
-        letters = plain.encode("ascii", "replace")
-        digits = len(letters) - len(letters.translate(None, _DIGITS))
-    small = letters.lower()
     return (
-        (digits >= _SHORTEST and any(map(_counts, _candidates(plain, _RUN))))
-        or _is_spelled(plain, letters, small, digits, rare=rare)
-        or (digits >= _BACK and (_is_in_two_parts(plain) or _is_behind_a_label(plain, small)))
+        any(map(_counts, _candidates(plain)))
+        or _is_in_two_parts(plain)
+        or _is_behind_a_label(plain, plain.encode("ascii", "replace").lower())
     )
 
 
-def _is_spelled(plain: str, letters: bytes, small: bytes, digits: int, *, rare: bool) -> bool:
-    """Return whether it is spelled out, or has letters in the place of digits."""
-    if rare and not plain.isascii() and any(map(_counts, _candidates(plain, _SPELLED_RUN))):
-        return True
-    if rare and digits and _HALF_SPELLED.search(plain) and any(map(_counts, _candidates(plain, _HALF_SPELLED_RUN))):
-        return True
-    alike = letters.translate(_LETTERS_FOR_DIGITS)
-    if (b"0o" in alike or b"o0" in alike) and any(map(_counts, _candidates(plain, _LIKE_DIGITS))):
-        return True
-    return (b"zero" in small or b"oh" in small) and any(map(_counts, _candidates(_in_digits(plain), _RUN)))
-
-
-def _in_digits(plain: str) -> str:
-    return _WORD_RUN.sub(lambda found: "".join(_WORDS[word] for word in re.findall(_WORD, found[0].lower())), plain)
-
-
-def _candidates(plain: str, runs: re.Pattern[str]) -> Iterator[_Candidate]:
-    for run in runs.finditer(plain):
-        yield from _of_run(plain, run.start(), run[0] if runs is _RUN else run[0].translate(_DIGIT_OF))
+def _candidates(plain: str) -> Iterator[_Candidate]:
+    for run in _RUN.finditer(plain):
+        yield from _of_run(plain, run.start(), run[0])
 
 
 def _of_run(plain: str, at: int, run: str) -> Iterator[_Candidate]:

@@ -13,8 +13,6 @@ import unicodedata
 from typing import Final
 from urllib.parse import unquote
 
-from pydantic_core import SchemaValidator, core_schema
-
 from services.intake.submissions import media, registration_numbers
 
 REGISTRATION_NUMBER: Final = "resident_registration_number"
@@ -44,30 +42,11 @@ _DASHES: Final = "\u2010-\u2015\u2043\u2212\u2796\u2e3a\u2e3b\u30fc\ufe58\ufe63\
 _DIGITS: Final = "".join(chr(code) for code in range(0x80, 0x10000) if unicodedata.category(chr(code)) == "Nd")
 """Decimal digits of all scripts of the basic plane; of the other planes the compatibility form is enough."""
 _UNUSUAL = re.compile(f"[{_INVISIBLE}{_DASHES}{_DIGITS}]")
-_SUSPECT: Final = SchemaValidator(
-    core_schema.str_schema(
-        regex_engine="rust-regex",
-        pattern="|".join(
-            (
-                r"[\x00-\x08\x0e-\x1f\x7f-\x{9f}\x{202e}]",
-                f"[{_INVISIBLE}{_DASHES}{_DIGITS}]",
-                registration_numbers.MAYBE_SPELLED,
-                *media.MISREAD,
-            )
-        ),
-    )
-).isinstance_python
-"""Whether a normalised text has any of what is searched for sign by sign: all of it in one pass, by the regular
-expressions that pydantic brings along. They know no look-behind, so this only says that there is nothing."""
 _PHONE_SPACES = re.compile(r"\s+")
 
 
 def refused(text: str, *, link: bool = False) -> str | None:
     """The reason code for refusing a text, or None. ``link`` is for addresses, which carry tokens and timestamps."""
-    if not link and "&#" not in text:
-        plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
-        if not _SUSPECT(plain):
-            return _refused(plain, text, link=False, rare=False)
     if _CONTROL.search(text):
         return CONTROL
     if link and "%" in text:
@@ -84,13 +63,13 @@ def refused_in_plain_address(address: str) -> str | None:
     return REGISTRATION_NUMBER if registration_numbers.found_in(address, letters, link=True) else None
 
 
-def _refused(plain: str, text: str, *, link: bool, rare: bool = True) -> str | None:
+def _refused(plain: str, text: str, *, link: bool) -> str | None:
     if len(plain) > _SWELLING_FACTOR * len(text) + _SWELLING_ROOM:
         return SWELLING
     letters = plain.encode("ascii", "replace")  # bytes are searched many times faster
-    if media.found_in(plain, letters, link=link, rare=rare):
+    if media.found_in(plain, letters, link=link):
         return MEDIA
-    if registration_numbers.found_in(plain, letters, link=link, rare=rare):
+    if registration_numbers.found_in(plain, letters, link=link):
         return REGISTRATION_NUMBER
     return None
 
