@@ -32,3 +32,16 @@ class TransientError(IeumError):
 
 class FatalError(IeumError):
     """The process can no longer trust what it holds in memory and must end; a restart reads the log again."""
+
+
+class OutOfSequenceError(FatalError):
+    """A record of `routings` does not follow what is known of its report: records were lost, or were never written.
+
+    A consumer stops that partition before the record, and goes on with all others.
+    """
+
+    def __init__(self, report_id: str, version: int, known: int) -> None:
+        """``known``: the version that was read last, 0 for none."""
+        super().__init__(f"report {report_id}: version {version} does not follow {known}")
+        self.report_id = report_id
+        self.version = version

@@ -12,6 +12,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self, TypeVar
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from pydantic import (
     AfterValidator,
@@ -231,6 +232,16 @@ class ServiceSettings(BaseSettings):
     and the store have settings of their own; Apprise and spans go by ``REQUESTS_CA_BUNDLE``.
     """
 
+    given_up_reports: str = Field(
+        default="", validation_alias="IEUM_GIVEN_UP_REPORTS", examples=["3f0c8e52-6a1d-4c7e-9b55-0d2a6f1e7c41"]
+    )
+    """Ids of reports of whose routing a record is missing that cannot be had back, comma-separated.
+
+    A record that does not follow is then passed over, and its partition goes on; also in counting, and a report whose
+    acceptance is lost is no longer waited for. Set the same for routing, notify and analytics, and leave it there:
+    restores and rebuilds read the log from its beginning.
+    """
+
     otlp_endpoint: str = Field(
         default="",
         validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
@@ -267,6 +278,18 @@ class ServiceSettings(BaseSettings):
             if len(raw) != _ROOT_BYTES or not any(raw):
                 raise ValueError(f"has a key that is not {_ROOT_BYTES} bytes, or all zero")
         return value
+
+    @field_validator("given_up_reports")
+    @classmethod
+    def _ids(cls, value: str) -> str:
+        try:
+            return ",".join(str(UUID(each)) for each in _listed(value))
+        except ValueError:
+            raise ValueError("names something that is no id of a report; expected ids, with commas between") from None
+
+    def given_up(self) -> frozenset[str]:
+        """The ids of ``given_up_reports``."""
+        return frozenset(_listed(self.given_up_reports))
 
     @field_validator("trusted_proxies")
     @classmethod

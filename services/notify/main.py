@@ -163,7 +163,9 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
         cases, centers, recent, delivery, broadcaster, case_relay, clock, settings, worker
     )
     liveness = WorkerLiveness(WorkerStore(database), cases, worker, settings.lease_s, escalation_worker, clock)
-    routings = RoutingsHandler(cases, broadcaster, clock, settings.rules, escalation_worker)
+    routings = RoutingsHandler(
+        cases, broadcaster, clock, settings.rules, escalation_worker, given_up=settings.given_up()
+    )
     bus.include(consumers(routings))
     feed = ConsoleFeed(cases, broadcaster, clock, settings.rules)
     follower = Follower(bus_settings, (ROUTINGS, CASES, ALERTS, CENTERS), feed.note, from_start=False, clock=clock)
@@ -264,8 +266,9 @@ def until_first_ok(health: Health, name: str) -> None:
     def first() -> str | None:
         nonlocal passed
         word = None if passed else check()
-        passed = passed or word is None
-        return word
+        # A partition that stopped was reached.
+        passed = passed or word is None or word.startswith("stopped at")
+        return None if passed else word
 
     health.ready[name] = first
     health.degraded[name] = lambda: check() or (beside() if beside is not None else None)

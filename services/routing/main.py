@@ -118,7 +118,9 @@ def build(
         newest_of=load_keys(bus_settings.topic_partitions),
     )
     folder = StateFolder(settings.state_dir, boot=this_boot())
-    changelog = Changelog(bus.publisher, topic_name(bus_settings, ROUTINGS), routings, cases, folder)
+    changelog = Changelog(
+        bus.publisher, topic_name(bus_settings, ROUTINGS), routings, cases, folder, given_up=settings.given_up()
+    )
     service = RoutingService(
         changelog, view, store, clock, linked_lookup_s=settings.linked_lookup_s, tables=sets.current
     )
@@ -127,6 +129,7 @@ def build(
     read_model = ReadModel(store, service.surging, copied, clock)
     bus.include(consumers(service, read_model, sees, max_records=settings.max_records))
     health.ready["loads"] = follower.check
+    health.degraded["routings"] = changelog.check
     identity = identity_over_http(settings, clock, SERVICE)
     health.ready["identity"] = identity.check
     streams = OpenStreams()

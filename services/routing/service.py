@@ -23,7 +23,7 @@ from services.routing.transitions.transfers import known_target
 from shared import log, trace
 from shared.centers import TABLES, Tables
 from shared.clock import Clock, whole_milliseconds
-from shared.errors import FatalError, TransientError
+from shared.errors import FatalError, OutOfSequenceError, TransientError
 from shared.events.cases import CaseAcknowledged
 from shared.kafka.publisher import NoLeaderError
 from shared.kafka.router import Blocked, Partitions, Received, Rejected
@@ -151,7 +151,9 @@ class RoutingService:
         finally:
             self._surging_for(len(batch), SURGE_SECONDS)
         failures = [
-            result for result in results if isinstance(result, BaseException) and not isinstance(result, NoLeaderError)
+            result
+            for result in results
+            if isinstance(result, BaseException) and not isinstance(result, _STOPS_PARTITION)
         ]
         if failures:
             try:
@@ -162,8 +164,8 @@ class RoutingService:
                 del failures, results
         answered: list[Rejected | Blocked] = []
         for part, result in zip(by_partition.values(), results, strict=True):
-            if isinstance(result, NoLeaderError):
-                answered += _stops(part, str(result))
+            if isinstance(result, _STOPS_PARTITION):
+                answered += _stops(part, str(result), passes=isinstance(result, NoLeaderError))
             elif not isinstance(result, BaseException):
                 answered += result
         return answered
@@ -197,6 +199,7 @@ class RoutingService:
         incoming = [Incoming(r.event, r.envelope.id, r.envelope.traceparent) for r in batch]
         if cases_ahead_of(incoming, state):
             await self._changelog.read_on([partition])
+            self._changelog.refuse_at_gap(partition)
         owners = await self._linked_owners(partition, links_of(incoming, state))
         rejected: list[Rejected] = []
         waiting = list(range(len(batch)))
@@ -241,6 +244,8 @@ class RoutingService:
                     with self._changelog.guarded():
                         try:
                             await self._move(partition)
+                        except OutOfSequenceError:
+                            continue  # nothing is decided for it until a person has looked
                         except TransientError as error:
                             failed.append(error)
         if failed:
@@ -313,10 +318,14 @@ def _partitions(assigned: Partitions) -> frozenset[int]:
     return reports
 
 
-def _stops(part: Sequence[Received], why: str) -> list[Blocked]:
-    """Stop before the first record of each topic in this part of a batch, for a moment."""
+_STOPS_PARTITION: Final = (NoLeaderError, OutOfSequenceError)
+"""What stops one partition and no other."""
+
+
+def _stops(part: Sequence[Received], why: str, *, passes: bool) -> list[Blocked]:
+    """Stop before the first record of each topic in this part of a batch; for a moment where it ``passes``."""
     first = {received.topic: received for received in reversed(part)}
-    return [Blocked(one.topic, one.partition, one.offset, why, passes=True) for one in first.values()]
+    return [Blocked(one.topic, one.partition, one.offset, why, passes=passes) for one in first.values()]
 
 
 def _reports_first(batch: list[Received]) -> list[Received]:

@@ -262,6 +262,8 @@ class Subscription:
         self.lag.assign(assigned)
         if self._halted is not None:
             self._stop_at(assigned, self._halted)
+        elif self._retry.leaving:
+            self.consumer.pause(*assigned)
         elif self._on_assigned is not None and assigned:
             self.consumer.pause(*assigned)
             hook = self._run_assigned_hook(self._on_assigned, tuple(assigned), self.generation)
@@ -419,7 +421,7 @@ class Subscription:
         for tp, (offset, reason) in batch.blocked.items():
             self.consumer.pause(tp)
             self.consumer.seek(tp, offset)
-            if self.lag.block(tp, reason):
+            if self.lag.block(tp, f"{reason} (offset {offset})"):
                 _log.error(
                     "kafka.partition_blocked", group=self.group, partition=_tp_name(tp), offset=offset, reason=reason
                 )
@@ -461,6 +463,8 @@ class Subscription:
         except AssignmentLostError:
             return
         except Exception as error:
+            if self._retry.leaving:  # what the hook reads with is stopped, too: whoever is assigned next restores them
+                return
             process.die("kafka.assigned_hook_failed", error, group=self.group)
 
     async def _start(self, tp: TopicPartition, starts: Mapping[tuple[str, int], int]) -> int:

@@ -36,6 +36,11 @@ class Retry:
         """True from the start of a revocation to the next assignment."""
         return self._interrupt.is_set()
 
+    @property
+    def leaving(self) -> bool:
+        """True from the moment on at which the process stops."""
+        return self._leaving
+
     def interrupt(self, *, for_good: bool = False) -> None:
         """End every wait; ``for_good`` when the process is leaving."""
         self._leaving |= for_good

@@ -126,6 +126,8 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        # Starlette would answer an address with or without a slash at its end with one made of the Host header.
+        redirect_slashes=False,
         generate_unique_id_function=operation_id,
         webhooks=documentation.webhooks,
         # FastAPI's own spans hold the whole address, and with it ids and what was asked for; ours are in shared.spans.

@@ -30,6 +30,7 @@ piece it begins in (at most 256 KB): the parser keeps all of it."""
 _TARGET_BYTES = 8192
 """Most that an address may have, as RFC 9110 (section 4.1) asks for at least. A page reads the query and writes it anew
 for each language: 60 KB of it took a hundred times as long as the page itself."""
+_MOST_HEADERS = 100
 _WAITING = 20
 """Most requests of one connection that wait for the answer to the one before them. Browsers and clients send none: a
 quarter of a megabyte of short ones took thirty of memory."""
@@ -141,8 +142,11 @@ class PatientProtocol(HttpToolsProtocol):
         """A request's head is whole."""
         self._in_head, self._kept = False, 0
         self._stop_waiting()
-        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > _HEAD_BYTES:
+        head_bytes = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        if head_bytes > _HEAD_BYTES or len(self.headers) > _MOST_HEADERS:
             self.app = partial(_refuse_by_head, 431)
+        elif sum(name == b"host" for name, _ in self.headers) > 1:
+            self.app = partial(_refuse_by_head, 400)
         elif len(self.url) > _TARGET_BYTES:
             self.app = partial(_refuse_by_head, 414)
         if not self.parser.is_offered():

@@ -32,11 +32,14 @@ from services.routing.state.loads import LoadView
 from shared.clock import SystemClock
 from shared.events.base import encode
 from shared.events.loads import LoadSummarized, LoadTotal
+from shared.events.routings import Cause, ReportEnded
+from shared.events.vocabulary import CauseKind, EndReason
 from shared.kafka import provision
 from shared.kafka.access import all_acls
 from shared.kafka.connection import topic_name
-from shared.kafka.publisher import Publisher
+from shared.kafka.publisher import Publisher, partition_of
 from shared.kafka.reader import Follower
+from shared.settings import KafkaSettings
 from shared.topics import ALERTS, AUDIT_ANCHORS, LOADS, REPORTS
 from shared.trace import new_traceparent
 from tests.integration.notify.test_unknown_division import PLACE, its_home, new_division
@@ -441,6 +444,49 @@ async def test_a_routing_record_that_intake_never_saw(system: System, watch: Wat
     lines = system.stack.log_file("intake").read_text(encoding="utf-8").splitlines()
     assert any("status.routing_hole" in line and case in line for line in lines)
     await asyncio.to_thread(system.restart, "intake")
+
+
+async def test_a_routing_record_that_does_not_follow(system: System, watch: Watch) -> None:
+    case = await system.case()
+    settings = kafka_settings(system.stack.environment_of("routing"))
+    await forge_end(settings, system.cases.find_one({"_id": case}) or {})
+    await watch.fires("PartitionsBlocked", group="notify")
+    said = f"report {case}: version 9 does not follow 1 (offset"
+    assert said in await system.ready("notify")
+    assert said in await system.said("doctor")
+    partition = partition_of(case.encode(), settings.topic_partitions)
+    others = 0
+    while others < 2:  # the console and alerts of other partitions go on
+        answer = (await system.report()).raise_for_status().json()
+        if partition_of(answer["report_id"].encode(), settings.topic_partitions) != partition:
+            found = {"_id": answer["report_id"], "alert_version": {"$gt": 0}}
+            await eventually(lambda found=found: system.cases.find_one(found), "others are alerted", seconds=_MINUTE)
+            others += 1
+    for name in ("routing", "notify", "analytics"):
+        system.settings[name]["IEUM_GIVEN_UP_REPORTS"] = case
+    await asyncio.to_thread(system.apply)
+    await asyncio.to_thread(system.restart, "intake")
+    for name in ("routing", "notify", "analytics"):
+        assert "does not follow" not in await system.ready(name)
+
+
+async def forge_end(settings: KafkaSettings, case: dict[str, Any]) -> None:
+    """Write, as who has routing's password can, that a report ended eight records later than is true."""
+    forged = ReportEnded(
+        report_id=case["_id"],
+        version=9,
+        ownership=1,
+        intake_version=1,
+        decided_at=datetime.now(UTC),
+        cause=Cause(kind=CauseKind.REPORT, event_id="forged"),
+        reason=EndReason.CLOSED,
+        center_id=case["center_id"],
+    )
+    publisher = Publisher(settings)
+    await publisher.start()
+    record = encode(forged, source="routing", time=datetime.now(UTC), traceparent=new_traceparent())
+    await publisher.publish([record])
+    await publisher.stop()
 
 
 async def test_a_signing_key_that_identity_did_not_write(system: System, watch: Watch) -> None:

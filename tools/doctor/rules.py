@@ -321,13 +321,18 @@ def _of_process(process: Process) -> Iterable[Finding]:
     words = {check: word for check, word in process.checks.items() if word != "ok" and check not in _NO_FAULTS}
     if not process.ready:
         for check, word in words.items():
-            yield Finding(name, f"not ready: {check}: {word}", f"make logs S={name}")
+            yield Finding(name, f"not ready: {check}: {word}", _advice(name, word))
         if not words:
             yield Finding(name, "not ready", f"make logs S={name}")
     else:
         for check, word in words.items():
             if word.startswith(("degraded", "stopped")):
-                yield Finding(name, f"{check}: {word}", f"make logs S={name}")
+                yield Finding(name, f"{check}: {word}", _advice(name, word))
+
+
+def _advice(name: str, word: str) -> str:
+    """Where to read on about a failing check."""
+    return _book("RoutingRecordMissing") if "does not follow" in word else f"make logs S={name}"
 
 
 def _of_metrics(process: Process, now: float) -> Iterable[Finding]:

@@ -12,10 +12,10 @@ from typing import Final
 from services.analytics import metrics
 from services.analytics.counting.fact_cache import FactCache
 from services.analytics.counting.models import Fact
-from services.analytics.counting.project import Changes, HoleError, fold, fold_centers
+from services.analytics.counting.project import Changes, RoutingEvent, fold, fold_centers
 from services.analytics.counting.repository import Database, Generation, OpenBatch, Position, batch, stored_offsets
 from shared import log
-from shared.errors import FatalError
+from shared.errors import FatalError, OutOfSequenceError
 from shared.events.base import ReportEvent
 from shared.events.centers import CenterChanged
 from shared.events.families import AlertEvents, CaseEvents, CenterEvents, ReportEvents, RoutingEvents
@@ -59,7 +59,7 @@ class ProjectionConsumer:
     ) -> None:
         """Into the generation that serves, unless another is to be brought up to date.
 
-        ``given_up``: reports of which nothing is counted after a hole in their routing.
+        ``given_up``: reports of which nothing is counted after a gap in their routing.
         """
         self._database = database
         self._given_up = given_up
@@ -73,7 +73,7 @@ class ProjectionConsumer:
         return {place: stored.get(place, 0) for place in places}
 
     async def handle(self, records: list[Received]) -> Sequence[Blocked]:
-        """Fold one batch; where a report's routing has a hole, its partition of `routings` stops before that record.
+        """Fold one batch; where a report's routing has a gap, its partition of `routings` stops before that record.
 
         ``TransientError`` leaves no trace of the batch, and the same batch may come again.
         """
@@ -123,7 +123,7 @@ class _Done:
     folded: int = 0
     """Events that changed something."""
     held: int = 0
-    """Records left for later: at a hole and behind it."""
+    """Records left for later: at a gap and behind it."""
     blocked: Sequence[Blocked] = ()
 
 
@@ -138,7 +138,7 @@ async def _fold(
         return _Done(open_batch.generation, {}, stored, partitions)
     wanted = {r.event.report_id for r in fresh if isinstance(r.event, ReportEvent)}
     known = await open_batch.facts(wanted, trusted)
-    changes, kept, blocked = until_a_hole(known, fresh, given_up)
+    changes, kept, blocked = until_a_gap(known, fresh, given_up)
     held, fresh = len(fresh) - len(kept), kept
     news = [r.event for r in fresh if isinstance(r.event, CenterChanged)]
     centers, on_duty = fold_centers(await open_batch.centers() if news else {}, news)
@@ -150,18 +150,23 @@ async def _fold(
     return _Done(open_batch.generation, changes.facts, now, partitions, len(fresh), folded, held, blocked)
 
 
-def until_a_hole(
+def until_a_gap(
     known: Mapping[str, Fact], fresh: list[Received], given_up: Collection[str]
 ) -> tuple[Changes, list[Received], list[Blocked]]:
-    """Fold what can be folded: all but the partitions of `routings` that have a hole, from there on."""
+    """Fold what can be folded: all but the partitions of `routings` that have a gap, from there on."""
     kept, blocked = fresh, list[Blocked]()
     while True:
         events = [(r.partition, r.event) for r in kept if isinstance(r.event, ReportEvent)]
         try:
             return fold(known, events, given_up), kept, blocked
-        except HoleError as hole:
-            first = next(r for r in kept if r.event is hole.event)
-            blocked.append(Blocked(first.topic, first.partition, first.offset, str(hole)))
+        except OutOfSequenceError as gap:
+            first = next(
+                r
+                for r in kept
+                if isinstance(r.event, RoutingEvent)
+                and (r.event.report_id, r.event.version) == (gap.report_id, gap.version)
+            )
+            blocked.append(Blocked(first.topic, first.partition, first.offset, str(gap)))
             place = (first.topic, first.partition)
             kept = [r for r in kept if (r.topic, r.partition) != place or r.offset < first.offset]
 

@@ -3,7 +3,7 @@
 Rules
 - Of each topic the first record of a version counts: a version at or below the highest read is ignored. Not so an
   acceptance that is read for the first time: sent back from the dead letters, it comes after what followed it.
-- Routing versions have no holes; a hole means that records were lost, and nothing read after it can be trusted.
+- Routing versions have no gaps; a gap means that records were lost, and nothing read after it can be trusted.
 - An acknowledgement, alert or closing counts for the ownership it names. Once a later ownership is known it is void,
   whichever of the two was read first. That somebody looked, reached the reporter or gave support stays true.
 - A withdrawn report stays counted, as withdrawn: nothing that is counted names anybody, and what does is destroyed in
@@ -22,7 +22,7 @@ from typing import Final
 from services.analytics.counting.aggregate import daily, monthly, staff_cell
 from services.analytics.counting.models import CenterFact, Closure, Fact, Traits
 from shared.clock import SEOUL, whole_milliseconds
-from shared.errors import FatalError
+from shared.errors import FatalError, OutOfSequenceError
 from shared.events.alerts import AlertEscalated, AlertEvent, AlertFailed, AlertSent
 from shared.events.base import ReportEvent
 from shared.events.cases import (
@@ -57,19 +57,10 @@ CellKey = tuple[int, str, str]
 Cells = Counter[CellKey]
 
 
-class HoleError(FatalError):
-    """A routing record is missing before this one: nothing read after it about this report can be trusted."""
-
-    def __init__(self, event: RoutingEvent, known: int) -> None:
-        """``known`` is the version that was read last."""
-        super().__init__(f"routings has a hole: report {event.report_id} version {event.version} after {known}")
-        self.event = event
-
-
 def advance(fact: Fact, event: ReportEvent) -> bool:
     """Change the fact by one more event about the report; whether the event was new.
 
-    Raises ``HoleError`` on a hole in the routing versions.
+    Raises ``OutOfSequenceError`` on a gap in the routing versions.
     """
     if isinstance(event, IntakeEvent):
         return _from_intake(fact, event)
@@ -115,7 +106,7 @@ def _from_routing(fact: Fact, event: RoutingEvent) -> bool:
     if event.version <= fact.routing_version:
         return False
     if event.version != fact.routing_version + 1:
-        raise HoleError(event, fact.routing_version)
+        raise OutOfSequenceError(event.report_id, event.version, fact.routing_version)
     fact.routing_version = event.version
     if event.ownership > fact.ownership:
         fact.ownership, fact.back = event.ownership, None
@@ -203,13 +194,13 @@ def fold(
     """Fold a batch of (partition, event), in log order, onto the known facts, which stay as they are.
 
     Cells move once per report, from what it added before the batch to what it adds after it. Of reports that were
-    ``given_up`` what follows a hole is left out: they stay counted as they were. Raises ``HoleError``.
+    ``given_up`` what follows a gap is left out: they stay counted as they were. Raises ``OutOfSequenceError``.
     """
     now: dict[str, Fact] = {}
     changes = Changes()
     for partition, event in events:
         report_id = event.report_id
-        if report_id in given_up and isinstance(event, RoutingEvent) and _after_a_hole(now, known, event):
+        if report_id in given_up and isinstance(event, RoutingEvent) and _after_a_gap(now, known, event):
             continue
         fact = now.get(report_id)
         if fact is None:
@@ -227,7 +218,7 @@ def fold(
     return changes
 
 
-def _after_a_hole(now: Mapping[str, Fact], known: Mapping[str, Fact], event: RoutingEvent) -> bool:
+def _after_a_gap(now: Mapping[str, Fact], known: Mapping[str, Fact], event: RoutingEvent) -> bool:
     fact = now.get(event.report_id) or known.get(event.report_id)
     return event.version > (fact.routing_version if fact is not None else 0) + 1
 

@@ -24,7 +24,7 @@ from typing import Final
 from services.analytics.counting.aggregate import daily, monthly
 from services.analytics.counting.consumers import ProjectionConsumer
 from services.analytics.counting.models import Fact
-from services.analytics.counting.project import Cells, HoleError, advance, fold_centers
+from services.analytics.counting.project import Cells, advance, fold_centers
 from services.analytics.counting.reader import CountReader
 from services.analytics.counting.rebuild_repository import (
     Difference,
@@ -43,7 +43,7 @@ from services.analytics.counting.rebuild_repository import (
 from services.analytics.counting.repository import Database, Generation, Position
 from services.analytics.settings import AnalyticsSettings
 from shared import log, process
-from shared.errors import FatalError, IeumError, PermanentError, TransientError, UnknownTypeError
+from shared.errors import FatalError, IeumError, OutOfSequenceError, PermanentError, TransientError, UnknownTypeError
 from shared.events.base import ReportEvent
 from shared.events.centers import CenterChanged
 from shared.kafka.decoding import Blocked, Received, decode_record
@@ -144,7 +144,7 @@ class Rebuild:
                         fact = facts[event.report_id] = Fact(event.report_id, partition)
                     try:
                         advance(fact, event)
-                    except HoleError:
+                    except OutOfSequenceError:
                         if event.report_id not in self._given_up:
                             raise
         days, months = _cells(facts.values(), partition)

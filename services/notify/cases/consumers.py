@@ -1,6 +1,6 @@
 """Notify's consumer of `routings`: load, fold, write once, tell open consoles and alerts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Protocol, cast
 
@@ -12,7 +12,7 @@ from services.notify.console.broadcaster import ConsoleBroadcaster
 from services.notify.escalation.rules import Rules
 from shared import log
 from shared.clock import Clock
-from shared.errors import TransientError
+from shared.errors import OutOfSequenceError, TransientError
 from shared.events.families import RoutingEvents
 from shared.events.routings import ReportRouted
 from shared.events.vocabulary import Urgency
@@ -52,33 +52,48 @@ class RoutingsHandler:
     """Folds batches of `routings` into cases."""
 
     def __init__(
-        self, store: CaseStore, broadcaster: ConsoleBroadcaster, clock: Clock, rules: Rules, alerts: HeldAlerts
+        self,
+        store: CaseStore,
+        broadcaster: ConsoleBroadcaster,
+        clock: Clock,
+        rules: Rules,
+        alerts: HeldAlerts,
+        *,
+        given_up: Collection[str] = frozenset(),
     ) -> None:
-        """``alerts`` of this process tell what is due now, without asking the store for it."""
+        """``alerts`` of this process tell what is due now, without asking the store for it.
+
+        ``given_up``: reports of which a record that does not follow is passed over.
+        """
         self._store = store
         self._broadcaster = broadcaster
         self._clock = clock
         self._rules = rules
         self._alerts = alerts
+        self._given_up = given_up
 
     async def handle(self, batch: list[Received]) -> Sequence[Blocked]:
         """Apply a batch, new critical cases first: they are written, and so told, before any other case is read.
 
         A report's records stay together and in order. A critical case with more than its first record in the batch
         must itself be read, after those that need no reading. A partition stops before the first record of a case that
-        this build cannot read; the others go on, and so do alerts.
+        this build cannot read, or that does not follow what is known of its report; the others go on, and so do alerts.
         """
         followed = set(_begun_before(batch))
         first = {received.event.key: received for received in reversed(batch)}
         critical = {key for key, received in first.items() if _is_critical(received)}
         unreadable = Skipped("routings")
+        gaps: dict[str, tuple[Received, str]] = {}
         for keys in (critical - followed, critical & followed, first.keys() - critical):
             if keys:
-                await self._apply([received for received in batch if received.event.key in keys], unreadable)
+                await self._apply([received for received in batch if received.event.key in keys], unreadable, gaps)
         stops = {(r.topic, r.partition): r for r in reversed(batch) if r.event.key in unreadable.references}
-        return [Blocked(r.topic, r.partition, r.offset, "a case that this build cannot read") for r in stops.values()]
+        return [
+            *(Blocked(r.topic, r.partition, r.offset, "a case that this build cannot read") for r in stops.values()),
+            *(Blocked(r.topic, r.partition, r.offset, reason) for r, reason in gaps.values()),
+        ]
 
-    async def _apply(self, batch: list[Received], unreadable: Skipped) -> None:
+    async def _apply(self, batch: list[Received], unreadable: Skipped, gaps: dict[str, tuple[Received, str]]) -> None:
         """Apply records. Another process may write the same cases meanwhile: what lost is read again and redone."""
         longer: dict[str, int] = {}
         # A report's first record is nearly always new here: it is inserted without asking, and if it was known after
@@ -87,7 +102,7 @@ class RoutingsHandler:
         for _ in range(_ROUNDS):
             batch = [received for received in batch if received.event.key not in unreadable.references]
             self._alerts.begin(known.values())  # written by an attempt whose answer was lost
-            changes = self._fold(batch, known, longer)
+            changes = self._fold(batch, known, longer, gaps)
             lost = False
             # Critical ones are written, and so told, before the others are written.
             for urgent in (True, False):
@@ -108,13 +123,24 @@ class RoutingsHandler:
             longer[report_id] = longer.get(report_id, 0) + 1
         return not saved.lost
 
-    def _fold(self, batch: list[Received], known: dict[str, Case], longer: dict[str, int]) -> list[Change]:
+    def _fold(
+        self,
+        batch: list[Received],
+        known: dict[str, Case],
+        longer: dict[str, int],
+        gaps: dict[str, tuple[Received, str]],
+    ) -> list[Change]:
         now = self._clock.now()
         changed: dict[str, Case] = {}
         for received in batch:
             event = cast("RoutingEvent", received.event)
             before = changed.get(event.report_id) or known.get(event.report_id)
-            after = fold(before, event, received.envelope.traceparent, self._rules, now)
+            try:
+                after = fold(before, event, received.envelope.traceparent, self._rules, now)
+            except OutOfSequenceError as error:
+                if event.report_id not in self._given_up:
+                    gaps.setdefault(event.report_id, (received, str(error)))
+                continue
             if after is not None:
                 changed[event.report_id] = after
         held = self._alerts.hold(list(changed.values()), now)

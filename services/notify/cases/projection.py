@@ -18,7 +18,7 @@ from services.notify.cases.models import (
 )
 from services.notify.escalation import rules as policy
 from services.notify.escalation.rules import Rules
-from shared.errors import FatalError
+from shared.errors import OutOfSequenceError
 from shared.events.cases import CaseReopened, CaseTransferAccepted
 from shared.events.envelope import event_id
 from shared.events.reports import ReportFacts
@@ -32,16 +32,16 @@ RoutingEvent = ReportRouted | ReportRerouted | ReportUpdated | ReportEnded
 def fold(case: Case | None, event: RoutingEvent, traceparent: str, rules: Rules, now: datetime) -> Case | None:
     """The case after a record, or None where the record is already in it.
 
-    The first record of a version is the truth. A hole means that this process and the log disagree: ``FatalError``.
+    The first record of a version is the truth. Raises ``OutOfSequenceError`` where a version is missing before it.
     """
     known = case.version if case is not None else 0
     if event.version <= known:
         return None
     if event.version != known + 1:
-        raise FatalError(f"routings: version {event.version} of a report of which version {known} is known")
+        raise OutOfSequenceError(event.report_id, event.version, known)
     if case is None:
         if not isinstance(event, ReportRouted):
-            raise FatalError(f"routings: a report begins with {event.TYPE}")
+            raise OutOfSequenceError(event.report_id, event.version, known)
         return in_order(_routed(event, traceparent, rules, now))
     after = case.model_copy(update={"version": event.version, "rev": case.rev + 1, "traceparent": traceparent})
     match event:
@@ -52,7 +52,7 @@ def fold(case: Case | None, event: RoutingEvent, traceparent: str, rules: Rules,
         case ReportEnded():
             after = _ended(after, event, now)
         case ReportRouted():
-            raise FatalError("routings: a report was routed twice")
+            raise OutOfSequenceError(event.report_id, event.version, known)
     return in_order(after)
 
 

@@ -24,7 +24,7 @@ from services.routing.state.report_states import RoutingEvent
 from services.routing.state.restore import FOLDED_AT_ONCE, Reader, in_pieces, readable, unfit
 from services.routing.state.store import StateStore, checkpoint_of, digest, state_of
 from shared import log
-from shared.errors import FatalError
+from shared.errors import FatalError, OutOfSequenceError
 from shared.events.cases import CaseAcknowledged
 from shared.events.envelope import header
 from shared.kafka.decoding import RawRecord
@@ -47,8 +47,20 @@ class Changelog:
     Whoever decides for a partition holds its lock from reading the state to ``commit``.
     """
 
-    def __init__(self, writer: Writer, topic: str, routings: Reader, cases: Reader, folder: StateFolder) -> None:
-        """``topic`` is the name of `routings` on the cluster."""
+    def __init__(
+        self,
+        writer: Writer,
+        topic: str,
+        routings: Reader,
+        cases: Reader,
+        folder: StateFolder,
+        *,
+        given_up: Collection[str] = frozenset(),
+    ) -> None:
+        """``topic`` is the name of `routings` on the cluster.
+
+        ``given_up``: reports of which a record that does not follow is passed over.
+        """
         self._writer = writer
         self._topic = topic
         self._routings = routings
@@ -60,6 +72,9 @@ class Changelog:
         """Partitions somebody else has written to since they were read."""
         self._restoring: set[int] = set()
         """Partitions not read to the end of both topics since they were opened."""
+        self._given_up = given_up
+        self.gaps: dict[int, tuple[int, OutOfSequenceError]] = {}
+        """Partitions of `routings` that stopped, at which offset, and why: nothing is decided for them."""
         self.states: dict[int, PartitionState] = {}
         self.locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -101,7 +116,7 @@ class Changelog:
         If that fails half-way, ``catch_up`` goes on with it before anything is decided.
         """
         self._begin(partition, self._folder.anew(partition))
-        await self.catch_up(partition)
+        await self._catch_up(partition)
 
     async def _open(self, partitions: Iterable[int]) -> None:
         """Go on from each checkpoint from which the log goes on, else from nothing."""
@@ -120,6 +135,7 @@ class Changelog:
         self._stores[partition] = store
         self.states[partition] = state_of(store)
         self._restoring.add(partition)
+        self.gaps.pop(partition, None)
 
     async def read_on(self, partitions: Iterable[int]) -> None:
         """Fold `routings` up to its present end."""
@@ -130,7 +146,26 @@ class Changelog:
             self._stale.difference_update(ends)
 
     async def catch_up(self, partition: int) -> None:
-        """Read on if a read failed before: deciding from what was known then would publish the same again."""
+        """Read on if a read failed before: deciding from what was known then would publish the same again.
+
+        Raises ``OutOfSequenceError`` where the partition has stopped.
+        """
+        await self._catch_up(partition)
+        self.refuse_at_gap(partition)
+
+    def refuse_at_gap(self, partition: int) -> None:
+        """Raise ``OutOfSequenceError`` where the partition has stopped."""
+        if partition in self.gaps:
+            raise self.gaps[partition][1]
+
+    def check(self) -> str | None:
+        """For health: the partitions that have stopped, and at which record."""
+        if not self.gaps:
+            return None
+        where = (f"routings/{partition}, offset {offset}: {error}" for partition, (offset, error) in self.gaps.items())
+        return f"stopped at {'; '.join(where)}"
+
+    async def _catch_up(self, partition: int) -> None:
         if partition in self._restoring:
             await self.read_on([partition])
             await self._read_acknowledgements([partition])
@@ -144,7 +179,7 @@ class Changelog:
         whoever made them must decide again from what is now known.
 
         Raises ``TransientError`` if the batch is not acknowledged (it may be in the log all the same; the next publish
-        will notice), ``FatalError`` if the log is shorter than it was.
+        will notice), ``FatalError`` if the log is shorter than it was, ``OutOfSequenceError`` if the partition stopped.
         """
         state = self.state(partition)
         expected = state.position
@@ -162,6 +197,7 @@ class Changelog:
         _log.warning("routing.gap", partition=partition, expected=expected, found=first, records=len(messages))
         self._stale.add(partition)
         await self.read_on([partition])
+        self.refuse_at_gap(partition)
         return False
 
     def commit(self, partition: int) -> None:
@@ -177,15 +213,23 @@ class Changelog:
     async def _fold(self, ends: Mapping[int, int]) -> None:
         await in_pieces(self._routings, {p: (self.states[p].position, end) for p, end in ends.items()}, self._take)
         for partition, end in ends.items():
-            if self.states[partition].position < end:
+            if self.states[partition].position < end and partition not in self.gaps:
                 raise FatalError(f"routings/{partition} could not be read to {end}")
 
     def _take(self, partition: int, read: Sequence[RawRecord]) -> None:
         state = self.states[partition]
-        for raw in read:
+        for raw in read if partition not in self.gaps else ():
             event = readable(raw)
             if isinstance(event, RoutingEvent):
-                state.fold(event)
+                try:
+                    state.fold(event)
+                except OutOfSequenceError as error:
+                    if event.report_id not in self._given_up:
+                        self.gaps[partition] = raw.offset, error
+                        _log.critical(
+                            "routing.partition_stopped", partition=partition, offset=raw.offset, reason=str(error)
+                        )
+                        break
             state.position, state.last = raw.offset + 1, digest(raw.value)
         self.commit(partition)
 

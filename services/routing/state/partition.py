@@ -12,7 +12,7 @@ from datetime import datetime
 from services.routing.models import NO_CASES, CaseTotals, ReportState
 from services.routing.state.report_states import RoutingEvent, report_state_after
 from services.routing.state.waiting import InMemoryWaitingList, WaitingList, Waits
-from shared.errors import FatalError
+from shared.errors import OutOfSequenceError
 from shared.events.cases import CaseAcknowledged
 
 _NOBODY_WAITS = Waits(0, None)
@@ -47,7 +47,7 @@ class PartitionState:
     def accept(self, report_id: str, report_state: ReportState) -> bool:
         """Take the outcome of the record at ``position`` if its version is the next one.
 
-        Lower or equal is ignored, a hole is fatal.
+        Lower or equal is ignored. Raises ``OutOfSequenceError`` where a version is missing before it.
         """
         before = self.report_states.get(report_id)
         known = 0 if before is None else before.version
@@ -55,7 +55,7 @@ class PartitionState:
             self.ignored += 1
             return False
         if report_state.version != known + 1:
-            raise FatalError(f"report {report_id}: version {report_state.version} follows {known} in the log")
+            raise OutOfSequenceError(report_id, report_state.version, known)
         if before is not None:
             if before.ended is None:
                 self._count(before, -1)

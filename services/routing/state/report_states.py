@@ -5,7 +5,7 @@ from datetime import datetime
 from services.routing.assignment.rules import severity_of
 from services.routing.models import ReportState
 from services.routing.record_encoding import facts_json
-from shared.errors import FatalError
+from shared.errors import OutOfSequenceError
 from shared.events.reports import ReportFacts
 from shared.events.routings import Cause, ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
 from shared.events.vocabulary import CauseKind, UpdateKind
@@ -28,7 +28,7 @@ def report_state_after(event: RoutingEvent, before: ReportState | None) -> Repor
             right_of_return=decision.right_of_return,
         )
     if before is None:
-        raise FatalError(f"report {event.report_id}: version {event.version} is the first one in the log")
+        raise OutOfSequenceError(event.report_id, event.version, 0)
     causes = _causes(before, event.cause)
     common = before._replace(version=event.version, intake_version=event.intake_version, case_causes=causes)
     match event:

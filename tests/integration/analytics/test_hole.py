@@ -50,7 +50,7 @@ async def test_one_hole_stops_one_partition_and_giving_the_report_up_lets_it_go_
         except httpx.TransportError:
             return False
         checks = answer.json().get("checks", {})
-        return answer.status_code == 200 and "routings has a hole" in checks.get("kafka.analytics", "")
+        return answer.status_code == 200 and "does not follow" in checks.get("kafka.analytics", "")
 
     await eventually(lambda: counted(2), "all but what lies behind the hole is counted")
     await eventually(named, "health says which partition stopped and why, and is still ready")
@@ -59,7 +59,7 @@ async def test_one_hole_stops_one_partition_and_giving_the_report_up_lets_it_go_
     worker.start()
     await eventually(named, "a restart stops at the same place and ends no process")
     worker.kill()
-    worker.extra["ANALYTICS_GIVEN_UP_REPORTS"] = holed
+    worker.extra["IEUM_GIVEN_UP_REPORTS"] = holed
     worker.start()
     await eventually(lambda: counted(3), "the report is given up, the others behind it are counted")
     await worker.ready()

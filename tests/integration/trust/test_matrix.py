@@ -50,6 +50,17 @@ async def test_every_route_is_knocked_at_and_there_is_no_other(system: SystemHar
     assert sorted(ASKS.keys() - known.keys()) == [], "requests for routes that are no more"
 
 
+async def test_no_answer_names_the_host_that_a_request_claims(system: SystemHarness) -> None:
+    """With and without a slash at the end, at every route: else a link in a message leads to somebody else's form."""
+    for service, method, path in keys(system):
+        plain = re.sub(r"\{[^}]*\}", "x", path)
+        async with system.http(service) as http:
+            for asked in {plain, plain.rstrip("/") or "/", f"{plain.rstrip('/')}/"}:
+                answer = await http.request(method, asked, headers={"Host": "evil.example"}, follow_redirects=False)
+                assert answer.status_code not in {307, 308}, f"{method} {service} {asked}"
+                assert "evil.example" not in f"{answer.headers} {answer.text}", f"{method} {service} {asked}"
+
+
 async def test_who_signs_in_again_after_sending_a_form_comes_to_a_page_for_staff(system: SystemHarness) -> None:
     knocking, faults, ends = Knocking(system), [], {}
     services = {httpx.URL(url).netloc: service for service, url in URLS.items()}

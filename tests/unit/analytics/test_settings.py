@@ -24,10 +24,10 @@ def test_an_audit_that_was_begun_goes_on_or_nothing_starts(monkeypatch: pytest.M
 def test_a_report_that_is_given_up_is_named_by_its_id(monkeypatch: pytest.MonkeyPatch) -> None:
     """With one letter wrong the partition would stay where it is, and nothing would say why."""
     report = "3f0c8e52-6a1d-4c7e-9b55-0d2a6f1e7c41"
-    monkeypatch.setenv("ANALYTICS_GIVEN_UP_REPORTS", f"{report.upper()}, {report},")
+    monkeypatch.setenv("IEUM_GIVEN_UP_REPORTS", f"{report.upper()}, {report},")
     assert load(AnalyticsSettings).given_up() == {report}
-    monkeypatch.setenv("ANALYTICS_GIVEN_UP_REPORTS", f"{report},{report}0")
-    with pytest.raises(SettingsError, match=r"^setting ANALYTICS_GIVEN_UP_REPORTS: names something that is no id"):
+    monkeypatch.setenv("IEUM_GIVEN_UP_REPORTS", f"{report},{report}0")
+    with pytest.raises(SettingsError, match=r"^setting IEUM_GIVEN_UP_REPORTS: names something that is no id"):
         load(AnalyticsSettings)
-    monkeypatch.setenv("ANALYTICS_GIVEN_UP_REPORTS", "")
+    monkeypatch.setenv("IEUM_GIVEN_UP_REPORTS", "")
     assert load(AnalyticsSettings).given_up() == frozenset()

@@ -58,8 +58,8 @@ def test_of_a_well_installation_nothing_is_said() -> None:
             "not ready: store: store: no answer",
         ),
         (
-            Process("analytics", ready=True, checks={"kafka": "stopped at routings/3: a hole"}, samples=()),
-            "kafka: stopped at routings/3: a hole",
+            Process("analytics", ready=True, checks={"kafka": "stopped at routings/3: an end"}, samples=()),
+            "kafka: stopped at routings/3: an end",
         ),
         (Process("intake", ready=True), "it shows no metrics to this machine"),
     ],

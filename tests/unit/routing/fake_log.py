@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -115,12 +115,17 @@ class Place:
         weakref.finalize(self, _clear_away, self.folders, self.state_dir)
 
     async def worker(
-        self, *partitions: int, writer: Any = None, owners: Owners | None = None, assigned: bool = True
+        self,
+        *partitions: int,
+        writer: Any = None,
+        owners: Owners | None = None,
+        assigned: bool = True,
+        given_up: Collection[str] = (),
     ) -> tuple[RoutingService, Changelog, LoadView]:
         folder = StateFolder(self.state_dir, boot="boot")
         folder.take()
         self.folders.append(folder)
-        changelog = Changelog(writer or self.routings, "routings", self.routings, self.cases, folder)
+        changelog = Changelog(writer or self.routings, "routings", self.routings, self.cases, folder, given_up=given_up)
         vars(changelog)["place"] = self  # whose folder goes away with it
         view = LoadView(15)
         worker = RoutingService(changelog, view, owners or Owners(), self.clock, linked_lookup_s=1)

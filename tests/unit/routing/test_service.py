@@ -12,9 +12,11 @@ from shared.events.base import Record, encode
 from shared.events.cases import CaseAcknowledged, CaseClosed, CaseTransferAccepted
 from shared.events.centers import CenterChanged
 from shared.events.reports import ReportAmended, ReportWithdrawn
+from shared.events.routings import ReportEnded
 from shared.events.vocabulary import CenterState, RoutingReason
+from shared.kafka.router import Blocked
 from shared.metrics import REGISTRY
-from tests.unit.routing.builders import NOW, facts, received, report_id, weighed
+from tests.unit.routing.builders import NOW, TRACE, facts, received, report_id, weighed
 from tests.unit.routing.fake_log import Place, agrees, received_record, refolded
 
 
@@ -224,6 +226,37 @@ async def test_how_long_a_report_waited_for_its_centre_is_measured() -> None:
     await place.clock.advance(6)
     await worker.handle([received_record(received(2), 1)])
     assert measured() == [count + 2, in_time + 1]
+
+
+async def test_a_record_that_does_not_follow_stops_its_partition_alone() -> None:
+    place = Place()
+    worker, changelog, _ = await place.worker(0, 1)
+    await worker.handle([received_record(received(1))])
+    ended = ReportEnded(
+        report_id=report_id(1),
+        version=9,
+        ownership=1,
+        center_id="busan",
+        reason="closed",
+        decided_at=NOW,
+        intake_version=1,
+        cause={"kind": "report", "event_id": "x"},
+        facts=facts(),
+        received_at=NOW,
+    )
+    place.routings.append(0, encode(ended, source="routing", time=NOW, traceparent=TRACE))
+    why = f"report {report_id(1)}: version 9 does not follow 1"
+    for again in (2, 3):  # the same at every attempt, and after a restart
+        batch = [received_record(received(again), 1), received_record(received(again + 2), 1, partition=1)]
+        assert await worker.handle(batch) == [Blocked("reports", 0, 1, why)]
+        assert changelog.check() == f"stopped at routings/0, offset 1: {why}"
+        await worker.move_from_closed()
+        worker, changelog, _ = await place.worker(0, 1)
+    assert set(changelog.states[1].report_states) == {report_id(4), report_id(5)}
+    worker, changelog, _ = await place.worker(0, 1, given_up={report_id(1)})
+    assert await worker.handle([received_record(received(2), 1)]) == []
+    assert changelog.check() is None
+    assert set(changelog.states[0].report_states) == {report_id(1), report_id(2)}
 
 
 async def test_a_log_that_got_shorter_ends_the_process() -> None:

@@ -5,7 +5,7 @@ import pytest
 from services.routing.state.partition import PartitionState
 from services.routing.transitions.models import reasons_of
 from services.routing.transitions.rules import cases_ahead_of, decide
-from shared.errors import FatalError
+from shared.errors import OutOfSequenceError
 from shared.events.cases import CaseAcknowledged, CaseAssigned, CaseClosed, CaseReopened
 from shared.events.reports import ReportAmended, ReportMessageLeft
 from shared.events.routings import ReportRouted, ReportUpdated
@@ -134,12 +134,12 @@ def test_the_first_record_of_a_version_counts_and_later_ones_are_ignored() -> No
     assert (state.report_states[report_id(1)].center_id, state.ignored) == ("busan", 1)
 
 
-def test_a_hole_in_the_versions_is_fatal() -> None:
+def test_a_missing_version_is_refused() -> None:
     state = routed()
     closed = routed()
     settle(closed, run(closed, case(CaseClosed, 1, outcome="supported")))
     (reopened,) = published(run(closed, case(CaseReopened, 2)))
-    with pytest.raises(FatalError, match="version 3 follows 1 in the log"):
+    with pytest.raises(OutOfSequenceError, match="version 3 does not follow 1"):
         state.fold(reopened)
-    with pytest.raises(FatalError, match="version 3 is the first one in the log"):
+    with pytest.raises(OutOfSequenceError, match="version 3 does not follow 0"):
         PartitionState().fold(reopened)

@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from services.analytics.counting.consumers import ProjectionConsumer, consumers, next_offsets, until_a_hole
+from services.analytics.counting.consumers import ProjectionConsumer, consumers, next_offsets, until_a_gap
 from shared.events.base import ReportEvent
 from shared.events.envelope import Envelope
 from shared.kafka.router import Received
@@ -30,7 +30,7 @@ def test_a_hole_stops_its_partition_of_routings_there_and_nothing_else() -> None
     ]
     envelope = Envelope("id", "source", "type", make.START, "")
     batch = [Received(event, envelope, topic.name, p, n, 0) for n, (topic, p, event) in enumerate(events)]
-    changes, kept, blocked = until_a_hole({}, batch, frozenset())
+    changes, kept, blocked = until_a_gap({}, batch, frozenset())
     assert [(stop.topic, stop.partition, stop.offset) for stop in blocked] == [("routings", 0, 1)]
     assert [one.offset for one in kept] == [0, 3, 4]
     assert {fact.report_id: fact.owner for fact in changes.facts.values()} == {

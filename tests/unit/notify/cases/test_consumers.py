@@ -101,6 +101,21 @@ async def test_a_case_that_this_build_cannot_read_stops_its_partition_and_no_oth
     assert [ids for what, ids in log.lines if what == "tell"] == [[report_id(3)], [report_id(2)]]
 
 
+async def test_a_record_that_does_not_follow_stops_its_partition_and_no_other_case_or_alert() -> None:
+    log = cast("Any", Log())
+    forged = event("report.ended", 1, version=9, ownership=1, center="gwangju", reason="closed")
+    told = [event("report.routed", 1), event("report.routed", 2), event("report.routed", 3, urgency="critical")]
+    batch = [received(told[0], 0, 6), received(forged, 0, 7), received(told[1], 1, 4), received(told[2], 0, 8)]
+
+    def handler(*given_up: str) -> RoutingsHandler:
+        return RoutingsHandler(log, ConsoleBroadcaster(), ManualClock(NOW), ALWAYS, log, given_up=given_up)
+
+    reason = f"report {report_id(1)}: version 9 does not follow 1"
+    assert await handler().handle(batch) == [Blocked("routings", 0, 7, reason)]
+    assert sorted(one for what, ids in log.lines if what == "tell" for one in ids) == sorted(map(report_id, (1, 2, 3)))
+    assert await handler(report_id(1)).handle(batch) == []
+
+
 def received(made: Event, partition: int, offset: int) -> Received:
     envelope = SimpleNamespace(traceparent=TRACE)
     one = SimpleNamespace(event=made, topic=ROUTINGS.name, partition=partition, offset=offset, envelope=envelope)

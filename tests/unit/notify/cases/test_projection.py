@@ -26,7 +26,7 @@ from services.notify.console.lists import is_cursor
 from services.notify.console.views import case_view
 from services.notify.escalation import rules as policy
 from services.notify.escalation.rules import AttemptResult, Deferred, QuietHours, Rules, record
-from shared.errors import FatalError
+from shared.errors import OutOfSequenceError
 from shared.events.cases import CaseAcknowledged, CaseEvent
 from shared.events.envelope import event_id
 from shared.events.routings import ReportRouted
@@ -101,10 +101,10 @@ def test_the_first_record_of_a_version_is_the_truth() -> None:
 
 
 @pytest.mark.parametrize("missing", [0, 1, 2, 3])
-def test_a_hole_stops_the_reader(missing: int) -> None:
+def test_a_missing_version_is_refused(missing: int) -> None:
     events = stream()
     del events[missing]
-    with pytest.raises(FatalError):
+    with pytest.raises(OutOfSequenceError):
         folded(events)
 
 

@@ -492,3 +492,19 @@ async def _answer(reader: asyncio.StreamReader) -> bytes:
 async def _endless() -> AsyncIterator[bytes]:
     for _ in range(2 * MAX_BYTES // 1000):
         yield b"x" * 1000
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        (b"Host: a\r\nHost: b\r\n", b"400"),
+        (b"x-a: b\r\n" * 2000, b"431"),
+        (b"Host: a\r\n" + b"x-a: b\r\n" * 50, b"200"),
+    ],
+    ids=["two hosts", "2,000 headers", "some headers"],
+)
+async def test_a_head_with_two_hosts_or_very_many_lines_is_refused(lines: bytes, status: bytes) -> None:
+    protocol, line, _ = _protocol(_short_answer)
+    protocol.data_received(b"GET / HTTP/1.1\r\n" + lines + b"\r\n")
+    await asyncio.gather(*protocol.tasks)
+    assert line.sent.startswith(b"HTTP/1.1 " + status)
