@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -460,7 +461,7 @@ async def test_a_routing_record_that_does_not_follow(system: System, watch: Watc
         answer = (await system.report()).raise_for_status().json()
         if partition_of(answer["report_id"].encode(), settings.topic_partitions) != partition:
             found = {"_id": answer["report_id"], "alert_version": {"$gt": 0}}
-            await eventually(lambda found=found: system.cases.find_one(found), "others are alerted", seconds=_MINUTE)
+            await eventually(partial(system.cases.find_one, found), "others are alerted", seconds=_MINUTE)
             others += 1
     for name in ("routing", "notify", "analytics"):
         system.settings[name]["IEUM_GIVEN_UP_REPORTS"] = case
