@@ -240,7 +240,7 @@ def routers_of(accounts: Accounts, settings: IdentitySettings, pages: Pages, aut
         external = External(
             a.store, a.sessions, a.logouts, a.vault, a.notices, a.audit, a.clock, settings.oidc_role_map
         )
-        found += [oidc_router(a.provider, external, a.sessions, pages), logout_router(a.provider, external)]
+        found += [oidc_router(a.provider, external, a.sessions, a.passkeys, pages), logout_router(a.provider, external)]
     return found
 
 

@@ -11,7 +11,9 @@ from services.identity.accounts.models import Account
 from services.identity.accounts.repository import AccountStore
 from services.identity.accounts.rules import Weakness
 from services.identity.audit_recorder import Actor, AuditAction, line
+from services.identity.passkeys.service import Passkeys
 from services.identity.problems import unavailable
+from services.identity.sessions.cookies import REGISTER_COOKIE, short_of
 from services.identity.sessions.service import Issued, Sessions
 from services.identity.sign_in.words import WORDS
 from shared.audit.entries import where_of
@@ -84,9 +86,14 @@ def qr_code(address: str) -> Markup:
 
 
 async def end_the_old(
-    request: Request, sessions: Sessions, audit: AuditLog | None = None, pages: Pages | None = None
+    request: Request,
+    sessions: Sessions,
+    passkeys: Passkeys,
+    audit: AuditLog | None = None,
+    pages: Pages | None = None,
 ) -> None:
-    """End the session of the person who was signed in in this browser."""
+    """End what this browser had before: a session, and the permission to register a first passkey."""
+    await passkeys.end_permission(short_of(request, REGISTER_COOKIE))
     secret = session_secret(request)
     ended = await sessions.end_by_secret(secret) if secret else None
     if ended is not None and audit is not None and pages is not None:

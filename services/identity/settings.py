@@ -3,7 +3,7 @@
 import os
 from typing import Final, Self
 
-from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.identity.oidc.rules import is_confidential
@@ -65,7 +65,10 @@ class IdentitySettings(ServiceSettings, AuditSettings, MailSettings):
     mail_from: str = Field(default="account@ieum.example", pattern=ADDRESS, examples=["account@ieum.example"])
     """The address that notices to staff about their accounts come from: one that the mail server may send from."""
     oidc_issuer: str = Field(default="", pattern=r"^(https?://\S+)?$", examples=["https://login.example.go.kr"])
-    """The OpenID provider's issuer, by https. Empty: people sign in with a password and a second factor here."""
+    """The OpenID provider's issuer, by https, exactly as its discovery document says it.
+
+    Empty: people sign in with a password and a second factor here.
+    """
     oidc_plain_http: bool = Field(default=False, examples=["false"])
     """Lets a provider on this machine be asked by plain http. For tests."""
     oidc_client_id: str = Field(default="", examples=["ieum"])
@@ -82,13 +85,9 @@ class IdentitySettings(ServiceSettings, AuditSettings, MailSettings):
     oidc_acr: str = Field(default="", examples=["https://refeds.org/profile/mfa"])
     """Authentication context (``acr``) that stands for a second factor at the provider; it must attest it.
 
-    Empty: its ``amr`` must name a second factor (``mfa``, ``otp``, ``hwk``, ``swk`` or ``sc``, RFC 8176).
+    Empty: its ``amr`` (RFC 8176) must name ``mfa``, or something one has (``otp``, ``hwk``, ``swk``, ``sc``) together
+    with something one knows or is (``pwd``, ``pin``, ``fpt``, ``face``, ``iris``, ``retina``, ``vbm``).
     """
-
-    @field_validator("oidc_issuer")
-    @classmethod
-    def _no_slash(cls, value: str) -> str:
-        return value.rstrip("/")
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

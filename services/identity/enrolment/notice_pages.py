@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from services.identity.accounts.models import Account, RefusedError
 from services.identity.accounts.repository import AccountStore
 from services.identity.audit_recorder import actor_of
-from services.identity.enrolment.own_pages import OWN_WORDS, keep_known
+from services.identity.enrolment.own_pages import OWN_WORDS, asked_for, keep_known
 from services.identity.enrolment.service import Enrolment
 from services.identity.notices.service import Notices
 from services.identity.page_parts import Text, account_of
@@ -39,7 +39,13 @@ def notices_router(
     own = authorize(Action.OWN_ACCOUNT, back=PATH)
 
     def form(
-        request: Request, account: Account, mail: str, error: str = "", field: str = "", wait: int = 0
+        request: Request,
+        principal: Principal,
+        account: Account,
+        mail: str,
+        error: str = "",
+        field: str = "",
+        wait: int = 0,
     ) -> Response:
         return pages.render(
             request,
@@ -51,12 +57,13 @@ def notices_router(
             error=_WORDS[error] if error else "",
             field=field,
             wait=wait,
+            **asked_for(sign_in, account, principal, PATH),
         )
 
     @router.get("")
     async def show(request: Request, principal: Annotated[Principal, Depends(own)]) -> Response:
         account = await account_of(store, principal.subject)
-        return form(request, account, notices.address_of(account))
+        return form(request, principal, account, notices.address_of(account))
 
     @router.post("")
     async def change(
@@ -70,10 +77,10 @@ def notices_router(
         language = pages.language(request)
         try:
             who = actor_of(request, principal)
-            changed = await enrolment.change_mail(account, current, digits, mail, language, who)
+            changed = await enrolment.change_mail(account, current, digits, mail, language, who, principal.confirmed_at)
         except RefusedError as error:
             field = "mail" if error.code == "mail" else "current"
-            return form(request, account, mail, error.code, field, error.retry_after or 0)
+            return form(request, principal, account, mail, error.code, field, error.retry_after or 0)
         except TransientError:
             raise unavailable() from None
         done = "mail" if notices.sends else "mail_untold"

@@ -1,6 +1,7 @@
 """One's own account: who the system takes you for, where you are signed in, another password, new recovery codes."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
@@ -25,7 +26,11 @@ from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
 
-OWN_WORDS: Final = {**ENROL_WORDS, "wrong_sign_in": gettext_noop("Password and code do not fit. Wait for new digits.")}
+OWN_WORDS: Final = {
+    **ENROL_WORDS,
+    "wrong_sign_in": gettext_noop("Password and code do not fit. Wait for new digits."),
+    "passkey_needed": gettext_noop("Your role confirms with a passkey. Use it, or a recovery code."),
+}
 DONE: Final = {
     "password": gettext_noop("The password is changed. Every other session of yours has ended."),
     "passkey": gettext_noop("The passkey is registered. Sign in with it next time."),
@@ -40,6 +45,16 @@ def keep_known(answer: Response, request: Request, changed: Account, sign_in: Si
     device = sign_in.device_cookie(changed, pages.clock.now())
     set_device(answer, device, secure=pages.secure(request))
     return answer
+
+
+def asked_for(sign_in: SignIn, account: Account | None, principal: Principal, back: str) -> dict[str, Any]:
+    """Say to a template which second factor changes an account's ways in; ``back``: the page to come back to."""
+    needed = account is not None and sign_in.needs_passkey(account)
+    return {
+        "passkey_needed": needed,
+        "just_confirmed": needed and sign_in.is_just_confirmed(principal.confirmed_at),
+        "confirm_at": "/session/confirm?" + urlencode({"again": "1", "next": back}),
+    }
 
 
 def own_router(
@@ -79,6 +94,7 @@ def own_router(
             done=DONE.get(done, ""),
             wait=wait,
             longest=LONGEST,
+            **asked_for(sign_in, account, principal, "/account"),
         )
 
     async def mine(principal: Principal) -> Account:
@@ -105,10 +121,16 @@ def own_router(
         try:
             account = await mine(principal)
             changed = await enrolment.change_password(
-                account, before, code, password, actor_of(request, principal), principal.session
+                account,
+                before,
+                code,
+                password,
+                actor_of(request, principal),
+                principal.session,
+                principal.confirmed_at,
             )
         except RefusedError as error:
-            field = "before" if error.code in {"wrong_sign_in", "wait"} else "password"
+            field = "before" if error.code in {"wrong_sign_in", "wait", "passkey_needed"} else "password"
             return await show(request, principal, error=error.code, field=field, wait=error.retry_after or 0)
         except TransientError:
             raise unavailable() from None
@@ -120,7 +142,9 @@ def own_router(
     ) -> Response:
         try:
             account = await mine(principal)
-            changed, codes = await enrolment.new_recovery_codes(account, current, digits, actor_of(request, principal))
+            changed, codes = await enrolment.new_recovery_codes(
+                account, current, digits, actor_of(request, principal), principal.confirmed_at
+            )
         except RefusedError as error:
             return await show(request, principal, error=error.code, field="current", wait=error.retry_after or 0)
         except TransientError:

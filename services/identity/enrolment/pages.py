@@ -89,7 +89,7 @@ def invitation_router(
             if error.code in {"no_invitation", "wait"}:
                 raise
             return choose(request, invitation, offer, error.code)
-        await end_the_old(request, sessions)
+        await end_the_old(request, sessions, passkeys)
         try:
             issued = await sign_in.begin_first(account, who)
         except PasskeyMissingError:

@@ -1,7 +1,8 @@
 """One's own passkeys: registered and removed by who is signed in, or registered on the way in by who must have one."""
 
-from collections.abc import Collection
-from typing import Annotated, Final
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Form
 from starlette.requests import Request
@@ -10,7 +11,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from services.identity.accounts.models import Account, Factor, Passkey, RefusedError
 from services.identity.accounts.repository import AccountStore
 from services.identity.audit_recorder import Actor, actor_of
-from services.identity.enrolment.own_pages import keep_known
+from services.identity.enrolment.own_pages import asked_for, keep_known
 from services.identity.page_parts import ENROL_WORDS, Text, end_the_old
 from services.identity.passkeys.rules import must_have_one
 from services.identity.passkeys.service import LONGEST, Passkeys
@@ -39,6 +40,7 @@ from shared.web.translations import gettext_noop
 PASSKEY_WORDS: Final = {
     **ENROL_WORDS,
     "wrong_sign_in": gettext_noop("Password and code do not fit. Wait for new digits."),
+    "passkey_needed": gettext_noop("Your role confirms with a passkey. Use it, or a recovery code."),
     "passkey_name": gettext_noop("Give the passkey a name of at most 40 characters."),
     "passkey_refused": gettext_noop("What your browser sent does not count, or took too long. Please try again."),
     "passkey_most": gettext_noop("You have ten passkeys. Remove one first."),
@@ -48,6 +50,7 @@ PASSKEY_WORDS: Final = {
     "passkey_unknown": gettext_noop("There is no such passkey."),
     "passkey_nowhere": gettext_noop("Passkeys need an https address with a host name. Ask whoever runs this system."),
 }
+PATH: Final = "/account/passkeys"
 _OF_NAME: Final = {"passkey_name", "passkey_refused", "passkey_most", "passkey_nowhere"}
 
 Answer = Annotated[str, Form(max_length=LONGEST)]
@@ -62,7 +65,7 @@ def passkey_router(
     roles_with_passkey: Collection[StaffRole],
 ) -> APIRouter:
     """``/account/passkeys/…``."""
-    router = APIRouter(include_in_schema=False, prefix="/account/passkeys")
+    router = APIRouter(include_in_schema=False, prefix=PATH)
     own = authorize(Action.OWN_ACCOUNT, back="/account")
 
     async def mine(principal: Principal) -> Account:
@@ -90,8 +93,7 @@ def passkey_router(
 
     @router.get("/new")
     async def new(request: Request, principal: Annotated[Principal, Depends(own)]) -> Response:
-        await mine(principal)
-        return form(pages, request)
+        return form(pages, request, factor=asked_for(sign_in, await mine(principal), principal, f"{PATH}/new"))
 
     @router.post("/new")
     async def options(principal: Annotated[Principal, Depends(own)]) -> Response:
@@ -110,18 +112,19 @@ def passkey_router(
         account = await mine(principal)
         who = actor_of(request, principal)
         try:
-            await sign_in.confirm(account, current, digits, who)
+            await sign_in.confirm(account, current, digits, who, principal.confirmed_at)
             changed = await passkeys.add(await still_mine(principal, account), principal.session, name, passkey, who)
         except RefusedError as error:
-            return form(pages, request, error, name=name)
+            return form(pages, request, error, name=name, factor=asked_for(sign_in, account, principal, f"{PATH}/new"))
         except TransientError:
             raise unavailable() from None
         return keep_known(RedirectResponse("/account?done=passkey", 303), request, changed, sign_in, pages)
 
     @router.get("/{key}/remove")
     async def ask(request: Request, principal: Annotated[Principal, Depends(own)], key: str) -> Response:
-        _, found = await one(principal, key)
-        return pages.render(request, "passkey-remove.html", passkey=found, error="", wait=0)
+        account, found = await one(principal, key)
+        factor = asked_for(sign_in, account, principal, f"{PATH}/{key}/remove")
+        return pages.render(request, "passkey-remove.html", passkey=found, error="", wait=0, **factor)
 
     @router.post("/{key}/remove")
     async def remove(
@@ -135,12 +138,14 @@ def passkey_router(
         who = actor_of(request, principal)
         required = must_have_one(account, roles_with_passkey)
         try:
-            await sign_in.confirm(account, current, digits, who)
+            await sign_in.confirm(account, current, digits, who, principal.confirmed_at)
             changed = await passkeys.remove(await still_mine(principal, account), key, who, required=required)
         except RefusedError as error:
             words, wait = PASSKEY_WORDS[error.code], error.retry_after or 0
+            factor = asked_for(sign_in, account, principal, f"{PATH}/{key}/remove")
+            status = 429 if wait else 422
             return pages.render(
-                request, "passkey-remove.html", status=429 if wait else 422, passkey=found, error=words, wait=wait
+                request, "passkey-remove.html", status=status, passkey=found, error=words, wait=wait, **factor
             )
         except TransientError:
             raise unavailable() from None
@@ -203,6 +208,7 @@ def registration_router(sign_in: SignIn, sessions: Sessions, passkeys: Passkeys,
         onwards = next and onward(next, urls)
         try:
             changed = await passkeys.add(account, cookie, name, passkey, who)
+            await passkeys.end_permission(cookie)
         except RefusedError as error:
             return form(pages, request, error, name=name, next=onwards, first=True)
         except TransientError:
@@ -214,11 +220,10 @@ def registration_router(sign_in: SignIn, sessions: Sessions, passkeys: Passkeys,
             return registered_only(request, changed, error, onwards)
         except TransientError:
             raise unavailable() from None
-        await end_the_old(request, sessions)
+        await end_the_old(request, sessions, passkeys)
         answer = RedirectResponse(onwards or home_of(entered.issued.principal, urls), 303)
         set_session(answer, entered.issued, secure=pages.secure(request))
         keep_known(answer, request, changed, sign_in, pages)
-        drop_short(answer, REGISTER_COOKIE, secure=pages.secure(request))
         return answer
 
     return router
@@ -232,8 +237,12 @@ def form(
     first: bool = False,
     name: str = "",
     next: str = "",  # noqa: A002  # the parameter's name in the address
+    factor: Mapping[str, Any] = MappingProxyType({}),
 ) -> Response:
-    """The page on which a passkey is made; ``first``: on the way in, before there is a session."""
+    """The page on which a passkey is made; ``first``: on the way in, before there is a session.
+
+    ``factor``: which second factor is asked for, as ``asked_for`` says.
+    """
     wait = (refused.retry_after or 0) if refused is not None else 0
     code = refused.code if refused is not None else ""
     return pages.render(
@@ -246,6 +255,7 @@ def form(
         error=PASSKEY_WORDS[code] if code else "",
         field="name" if code in _OF_NAME else "current" if code else "",
         wait=wait,
+        **factor,
     )
 
 

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from services.identity.accounts.models import Account, AccountState, Invitation, RefusedError, SessionEnding
 from services.identity.accounts.repository import AccountStore
@@ -115,11 +116,18 @@ class Enrolment:
         return saved, codes
 
     async def change_password(
-        self, account: Account, before: str, code: str, after: str, who: Actor, session: str
+        self,
+        account: Account,
+        before: str,
+        code: str,
+        after: str,
+        who: Actor,
+        session: str,
+        confirmed_at: datetime | None,
     ) -> Account:
         """Another password; ends every other session. The account as saved. Raises ``RefusedError``."""
         after = self._strong(after, account.name)
-        await self._sign_in.confirm(account, before, code, who)
+        await self._sign_in.confirm(account, before, code, who, confirmed_at)
         hashed = await self._passwords.hashed(after)
         await self._audit.append(line(who, AuditAction.PASSWORD, self._clock.now()))
         begins = self._clock.now()
@@ -130,10 +138,10 @@ class Enrolment:
         return changed
 
     async def new_recovery_codes(
-        self, account: Account, password: str, code: str, who: Actor
+        self, account: Account, password: str, code: str, who: Actor, confirmed_at: datetime | None
     ) -> tuple[Account, list[str]]:
         """The account as saved, and its ten new codes in place of the old ones. Raises ``RefusedError``."""
-        await self._sign_in.confirm(account, password, code, who)
+        await self._sign_in.confirm(account, password, code, who, confirmed_at)
         codes = new_codes()
         await self._audit.append(line(who, AuditAction.RECOVERY_CODES, self._clock.now()))
         async with self._notices.about(account, Notice.RECOVERY_CODES):
@@ -142,7 +150,14 @@ class Enrolment:
         return changed, codes
 
     async def change_mail(
-        self, account: Account, password: str, code: str, to: str, language: str, who: Actor
+        self,
+        account: Account,
+        password: str,
+        code: str,
+        to: str,
+        language: str,
+        who: Actor,
+        confirmed_at: datetime | None,
     ) -> Account:
         """Another address for notices, or none; both are told. The account as saved.
 
@@ -154,7 +169,7 @@ class Enrolment:
         if to and not is_mail_address(to):
             raise RefusedError("mail")
         if not account.external:
-            await self._sign_in.confirm(account, password, code, who)
+            await self._sign_in.confirm(account, password, code, who, confirmed_at)
         await self._audit.append(line(who, AuditAction.MAIL, self._clock.now()))
         sealed = self._vault.encrypt(account.subject, MAIL_FIELD, to.encode()) if to else None
         kept: dict[str, object] = {"mail": sealed, "language": language if to else ""}

@@ -11,8 +11,9 @@ from services.identity.accounts.models import RefusedError
 from services.identity.audit_recorder import actor_of
 from services.identity.oidc.provider import LOGIN_STATE_S, LoginState, Person, Provider
 from services.identity.oidc.service import External
+from services.identity.passkeys.service import Passkeys
 from services.identity.problems import unavailable
-from services.identity.sessions.cookies import device_of, onward, set_device, set_session
+from services.identity.sessions.cookies import REGISTER_COOKIE, device_of, onward, set_device, set_session, short_of
 from services.identity.sessions.service import Sessions
 from services.identity.sign_in.words import WORDS as ACCOUNT_WORDS
 from shared.errors import TransientError
@@ -69,7 +70,9 @@ WORDS: Final = {
 }
 
 
-def oidc_router(provider: Provider, external: External, sessions: Sessions, pages: Pages) -> APIRouter:
+def oidc_router(
+    provider: Provider, external: External, sessions: Sessions, passkeys: Passkeys, pages: Pages
+) -> APIRouter:
     """``/oidc/start`` and ``/oidc/callback``."""
     router = APIRouter(prefix="/oidc", include_in_schema=False, dependencies=[Depends(OPEN)])
     urls, codes = pages.settings.public_urls, RateLimiter(WRONG_CODES, pages.clock)
@@ -86,6 +89,7 @@ def oidc_router(provider: Provider, external: External, sessions: Sessions, page
                 again=bool(again),
                 device=device_of(request),
                 before=session_secret(request) or "",
+                permission=short_of(request, REGISTER_COOKIE),
             )
         except RefusedError as error:
             raise problem(error, again=bool(again)) from None
@@ -132,8 +136,7 @@ def oidc_router(provider: Provider, external: External, sessions: Sessions, page
             raise problem(refusal, again=login_state is not None and login_state.again) from None
         except TransientError:
             raise unavailable() from None
-        if login_state.before:
-            await sessions.end_by_secret(login_state.before)
+        await _end_before(login_state, sessions, passkeys)
         target = login_state.onward or home_of(entered.issued.principal, urls)
         # A page and not a redirect: after one the browser would still count this as coming from another site.
         answer = pages.render(request, "onward.html", target=target)
@@ -189,6 +192,13 @@ def logout_router(provider: Provider, external: External) -> APIRouter:
         return Response(headers={"Cache-Control": "no-store"})
 
     return router
+
+
+async def _end_before(login_state: LoginState, sessions: Sessions, passkeys: Passkeys) -> None:
+    """End what the browser had when it left."""
+    if login_state.before:
+        await sessions.end_by_secret(login_state.before)
+    await passkeys.end_permission(login_state.permission)
 
 
 def _code(code: str, error: str) -> str:

@@ -51,6 +51,7 @@ LOGIN_STATE_S: Final = 600
 """How long somebody may take at the provider."""
 _ALGORITHMS: Final = frozenset({"RS256", "PS256", "ES256", "EdDSA"})
 """Asymmetric ones only: a client secret must not be able to sign in anybody."""
+_KEY_TYPES: Final = frozenset({"RSA", "EC", "OKP"})
 _TIMEOUT_S: Final = 10.0
 _KEPT_S: Final = 3600.0
 _JUST_ASKED_S: Final = 10.0
@@ -87,6 +88,8 @@ class LoginState:
     """What made this browser known when it left; on its way back from another site it withholds that cookie."""
     before: str = ""
     """The secret of the session it had then, which it withholds as well."""
+    permission: str = ""
+    """To register a first passkey, which ends with this sign-in; withheld as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +168,13 @@ class Provider:
         except RefusedError:
             raise TransientError("the sign-in provider does not answer, or not as the settings say") from None
 
-    async def begin(self, onward: str, *, again: bool = False, device: str = "", before: str = "") -> tuple[str, str]:
+    async def begin(
+        self, onward: str, *, again: bool = False, device: str = "", before: str = "", permission: str = ""
+    ) -> tuple[str, str]:
         """The provider's address to go to, and the cookie to take along. Raises ``RefusedError``.
 
         ``again``: it must ask for the factors anew, although somebody is signed in there. ``device`` is the cookie of a
-        known browser, ``before`` that of a session.
+        known browser, ``before`` that of a session, ``permission`` that of a first passkey.
         """
         found = await self._discovered.get(_JUST_ASKED_S)
         now = int(self._clock.now().timestamp())
@@ -183,6 +188,7 @@ class Provider:
             again=again,
             device=device[:_LONGEST_DEVICE],
             before=before[:_LONGEST_DEVICE],
+            permission=permission[:_LONGEST_DEVICE],
         )
         asked = {
             "response_type": "code",
@@ -286,6 +292,9 @@ class Provider:
         found = await self._discovered.get(_KEPT_S)
         offered = set(found.get("id_token_signing_alg_values_supported") or ["RS256"])
         allowed = sorted(_ALGORITHMS & offered)
+        if not allowed:  # the library would take its own defaults, a client secret's signature among them
+            _log.error("oidc.no_algorithm", hint=f"the provider signs with none of {', '.join(sorted(_ALGORITHMS))}")
+            raise RefusedError("provider_unavailable")
         for kept_s in (_KEPT_S, _AGAIN_S):
             keys = await self._keys.get(kept_s)
             try:
@@ -300,14 +309,16 @@ class Provider:
     async def _fetch_keys(self) -> KeySet:
         found = await self._discovered.get(_KEPT_S)
         try:
-            return KeySet.import_key_set(await self._asked("GET", str(found["jwks_uri"])))  # type: ignore[arg-type]  # checked by the library
-        except (JoseError, ValueError, KeyError):
+            published = await self._asked("GET", str(found["jwks_uri"]))
+            asymmetric = [one for one in published["keys"] if one.get("kty") in _KEY_TYPES]
+            return KeySet.import_key_set({"keys": asymmetric})
+        except (JoseError, ValueError, KeyError, TypeError, AttributeError):
             raise RefusedError("provider_unavailable") from None
 
     async def _discover(self) -> dict[str, Any]:
-        found = await self._asked("GET", f"{self._settings.oidc_issuer}/.well-known/openid-configuration")
+        found = await self._asked("GET", f"{self._settings.oidc_issuer.rstrip('/')}/.well-known/openid-configuration")
         complete = found.keys() >= _ENDPOINTS
-        if not complete or str(found.get("issuer", "")).rstrip("/") != self._settings.oidc_issuer:
+        if not complete or found.get("issuer") != self._settings.oidc_issuer:
             _log.error("oidc.wrong_issuer", hint="IDENTITY_OIDC_ISSUER is not what its discovery document says")
             raise RefusedError("provider_unavailable")
         plain = self._settings.oidc_plain_http

@@ -7,8 +7,11 @@ from urllib.parse import urlsplit
 
 from services.identity.accounts.models import DISPLAY_LENGTH
 
-_POSSESSION: Final = frozenset({"mfa", "otp", "hwk", "swk", "sc"})
-"""Of the methods of RFC 8176: several factors, a one-time code, a key in hardware or software, a smart card."""
+_SEVERAL: Final = "mfa"
+_POSSESSION: Final = frozenset({"otp", "hwk", "swk", "sc"})
+"""Of the methods of RFC 8176: a one-time code, a key in hardware or software, a smart card."""
+_KNOWN_OR_BORN: Final = frozenset({"pwd", "pin", "fpt", "face", "iris", "retina", "vbm"})
+"""And a password, a PIN, a finger, a face, an eye, a voice."""
 LEEWAY_S: Final = 60
 """The provider's clock may be so far off."""
 LOGOUT_LASTS_S: Final = 300
@@ -22,12 +25,13 @@ _HERE: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 def has_second_factor(acr: object, amr: object, wanted_acr: str) -> bool:
     """Return whether an ID token attests a second factor.
 
-    With ``wanted_acr``, the context must be that one. Without, the methods must name something the person has: the
-    context of a provider that nobody told us about says nothing.
+    With ``wanted_acr``, the context must be that one. Without, the methods must say that there were several, or name
+    one that the person has and one that they know or are: one method alone is one factor.
     """
     if wanted_acr:
         return acr == wanted_acr
-    return isinstance(amr, list) and any(isinstance(method, str) and method in _POSSESSION for method in amr)
+    methods = {method for method in amr if isinstance(method, str)} if isinstance(amr, list) else set[str]()
+    return _SEVERAL in methods or bool(methods & _POSSESSION and methods & _KNOWN_OR_BORN)
 
 
 def shown_at(auth_time: object, since: int, now: int) -> int | None:
@@ -67,6 +71,8 @@ class Logout(NamedTuple):
     """The account's; empty where only the session is named."""
     sid: str
     jti: str
+    at: int
+    """When it was made (``iat``), in seconds since 1970."""
 
 
 def logout_of(
@@ -94,7 +100,7 @@ def logout_of(
     jti, sid, subject = (str(text) for text in named.values())
     if not jti or not (sid or subject):
         return None
-    return Logout(account_name(issuer, subject) if subject else "", sid, jti)
+    return Logout(account_name(issuer, subject) if subject else "", sid, jti, int(made))  # type: ignore[call-overload]  # a number, asked above
 
 
 def _lies_between(first: int, value: object, last: int) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from contextlib import nullcontext
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from services.identity.accounts.models import Account, AccountState, RefusedError, SessionEnding
@@ -13,7 +13,7 @@ from services.identity.credentials import Vault, new_subject
 from services.identity.metrics import SIGN_INS
 from services.identity.notices.models import Notice
 from services.identity.notices.service import Notices
-from services.identity.oidc.provider import Person
+from services.identity.oidc.provider import LOGIN_STATE_S, Person
 from services.identity.oidc.rules import LEEWAY_S, LOGOUT_LASTS_S, Logout
 from services.identity.passkeys.repository import UsedStore
 from services.identity.sessions.service import Sessions
@@ -25,6 +25,8 @@ from shared.errors import TransientError
 from shared.identity.roles import StaffRole
 from shared.rate_limit import RateLimiter
 
+_TAKES: Final = timedelta(seconds=LOGIN_STATE_S + LOGOUT_LASTS_S + 2 * LEEWAY_S)
+"""So long after somebody was signed out there may a sign-in still come whose factors were shown before."""
 _KEPT: Final = timedelta(seconds=LOGOUT_LASTS_S + 2 * LEEWAY_S)
 """So long a logout token could be sent again, and a sign-in in its last moments could miss that its session ended."""
 
@@ -97,6 +99,12 @@ class External:
                 await self._sessions.end_of_provider(mark)
                 await self.refused(who, "provider_error", account)
                 raise RefusedError("provider_error")
+            signed_out = await self._logouts.noted(self._marks.provider_session(person.issuer, f"sub {person.name}"))
+            if signed_out is not None and person.shown_at <= signed_out - _TAKES:
+                # The same where it named no session: factors from before count no more.
+                await self._sessions.end(account.subject, SessionEnding.SIGNED_OUT, only=issued.principal.session)
+                await self.refused(who, "provider_error", account)
+                raise RefusedError("provider_error")
         SIGN_INS.labels("openid", "entered").inc()
         return Entered(issued, self._vault.device_cookie(account, now))
 
@@ -114,6 +122,9 @@ class External:
             mark = self._marks.provider_session(issuer, logout.sid)
             await self._logouts.use(mark, until)
             ended = await self._sessions.end_of_provider(mark)
+        if logout.name and not logout.sid:
+            signed_out = datetime.fromtimestamp(logout.at, UTC) + _TAKES
+            await self._logouts.note(self._marks.provider_session(issuer, f"sub {logout.name}"), signed_out)
         account = await self._accounts.by_name(logout.name) if logout.name else None
         if account is not None:
             # Named without a session it is all of theirs; with one, those that came without the session's name.

@@ -32,6 +32,17 @@ class UsedStore:
         """Use what is over by itself at ``until``; False where it was used before."""
         return await insert_new(self.collection, {"_id": nonce, "until": until})
 
+    async def note(self, name: str, until: datetime) -> None:
+        """Keep the latest of the times that are noted under a name, as long as that has not passed."""
+        with store_errors():
+            await self.collection.update_one({"_id": name}, {"$max": {"until": until}}, upsert=True)
+
+    async def noted(self, name: str) -> datetime | None:
+        """Return the time that was noted under a name."""
+        with store_errors():
+            found = await self.collection.find_one({"_id": name})
+        return found["until"] if found is not None else None
+
     async def sweep(self, now: datetime) -> int:
         """Delete what is over by itself for every process."""
         over = {"until": {"$gt": datetime(_LONG_AGO, 1, 1, tzinfo=now.tzinfo), "$lt": now - _KEPT}}

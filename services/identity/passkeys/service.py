@@ -206,6 +206,12 @@ class Passkeys:
         nonce, until = secrets.token_urlsafe(12), int((self._clock.now() + REGISTRATION_LASTS).timestamp())
         return f"{account.subject}.{nonce}.{until}.{self._marks.registration(account, nonce, until)}"
 
+    async def end_permission(self, cookie: str) -> None:
+        """End a permission for every process: it belongs to one sign-in, in one browser, and counts once."""
+        if cookie and await self.permitted(cookie) is not None:
+            until = datetime.fromtimestamp(int(cookie.split(".")[2]), UTC)
+            await self._used.use(_permission_id(cookie), until)
+
     async def permitted(self, cookie: str) -> Account | None:
         """The account of a permission that is ours and not over."""
         subject, nonce, until, proof = [*cookie.split("."), "", "", "", ""][:4]
@@ -214,7 +220,9 @@ class Passkeys:
         account = await self._accounts.get(subject)
         if account is None or not usable(account):
             return None
-        return account if same(proof, self._marks.registration(account, nonce, int(until[:12]))) else None
+        if not same(proof, self._marks.registration(account, nonce, int(until[:12]))):
+            return None
+        return None if await self._used.known(_permission_id(cookie)) else account
 
     def _challenge(self, use: Use, bound: str) -> bytes:
         nonce = secrets.token_bytes(_NONCE_BYTES)
@@ -277,6 +285,10 @@ class Passkeys:
     def _refused(self, error: Exception) -> RefusedError:
         _log.info("passkeys.answer_refused", error=type(error).__name__)
         return RefusedError("passkey_refused")
+
+
+def _permission_id(cookie: str) -> str:
+    return f"registration {cookie.split('.')[1]}"
 
 
 def _milliseconds() -> int:

@@ -22,7 +22,8 @@ _LONGEST: Final = 2000
 
 
 def set_session(response: Response, issued: Issued, *, secure: bool) -> None:
-    """Give both cookies of a sign-in; they go when the browser is closed."""
+    """Give both cookies of a sign-in; they go when the browser is closed. What its attempt needed goes now."""
+    drop_all_short(response, secure=secure)
     set_token(response, IDENTITY, issued.token, secure=secure)
     response.set_cookie(
         session_cookie(secure=secure), issued.secret, path="/", httponly=True, samesite="strict", secure=secure
@@ -59,6 +60,12 @@ def drop_short(response: Response, name: str, *, secure: bool) -> None:
     response.delete_cookie(name, path="/", httponly=True, samesite="strict", secure=secure)
 
 
+def drop_all_short(response: Response, *, secure: bool) -> None:
+    """Take back every cookie of a sign-in that was not finished."""
+    for name in (PASSKEY_COOKIE, REGISTER_COOKIE):
+        drop_short(response, name, secure=secure)
+
+
 def device_of(request: HTTPConnection) -> str:
     """Read the cookie that makes this browser known; empty if there is none."""
     return request.cookies.get(named(_DEVICE, secure=over_https(request)), "")
@@ -66,6 +73,8 @@ def device_of(request: HTTPConnection) -> str:
 
 def clear(response: Response) -> None:
     """Take back the session and the tokens of every service that this host shares cookies with."""
+    for secure in (False, True):
+        drop_all_short(response, secure=secure)
     for name in sorted(OURS):
         # Browsers take nothing back under a name with __Host- that is not marked so.
         response.delete_cookie(

@@ -63,12 +63,13 @@ def confirm_router(sign_in: SignIn, sessions: Sessions, passkeys: Passkeys, page
         )
 
     @router.get("")
-    async def show(request: Request, next: str = "") -> Response:  # noqa: A002  # the parameter's name in the address
+    async def show(request: Request, next: str = "", again: str = "") -> Response:  # noqa: A002  # the parameter's name in the address
+        """``again``: also of whom a second factor was asked lately."""
         found = await present(request)
-        again = "/session?" + urlencode({"next": onward(next, urls)})
-        if found is None or _recent(found[0]):
+        onwards = "/session?" + urlencode({"next": onward(next, urls)})
+        if found is None or (_recent(found[0]) and not again):
             # Signing in counts; and another service may hold an older token than the session deserves.
-            return RedirectResponse(again, 303)
+            return RedirectResponse(onwards, 303)
         if found[1].external:
             return RedirectResponse("/oidc/start?" + urlencode({"next": onward(next, urls), "again": "1"}), 303)
         return form(request, found[1], next)

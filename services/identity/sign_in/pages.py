@@ -92,6 +92,7 @@ def sign_in_router(
         except PasskeyMissingError as error:
             wanted = onward(next, urls) if next else ""
             answer = RedirectResponse("/session/passkey?" + urlencode({"next": wanted}), 303)
+            await passkeys.end_permission(short_of(request, REGISTER_COOKIE))
             set_short(answer, REGISTER_COOKIE, passkeys.permission(error.account), secure=pages.secure(request))
             return answer
         except RefusedError as error:
@@ -102,7 +103,7 @@ def sign_in_router(
             return page
         except TransientError:
             raise unavailable() from None
-        await end_the_old(request, sessions)
+        await end_the_old(request, sessions, passkeys)
         page = await _leading(sessions, pages, request, entered.issued, next)
         set_session(page, entered.issued, secure=pages.secure(request))
         set_device(page, entered.device, secure=pages.secure(request))
@@ -127,7 +128,7 @@ def sign_in_router(
         next: Annotated[str, Form(max_length=2000)] = "",  # noqa: A002  # as above
     ) -> Response:
         try:
-            await end_the_old(request, sessions, audit, pages)
+            await end_the_old(request, sessions, passkeys, audit, pages)
         except TransientError:
             raise unavailable() from None
         answer = RedirectResponse("/session" + (f"?{urlencode({'next': next})}" if next else ""), 303)

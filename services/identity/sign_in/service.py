@@ -13,7 +13,7 @@ its holders add to.
 from collections.abc import Collection
 from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -50,6 +50,8 @@ from shared.identity.roles import StaffRole
 from shared.rate_limit import RateLimiter
 
 TOTP_FIELD: Final = "totp"
+CONFIRMED_LASTS: Final = timedelta(minutes=5)
+"""So long after a passkey was shown may the ways into its account be changed with the password."""
 _MOST_SIGNS: Final = 256
 _STEP_S: Final = 0.02
 """Who must wait is told so at a multiple of it after they asked: reading an account takes longer than finding none, and
@@ -137,12 +139,24 @@ class SignIn:
             raise AssertionError  # pragma: no cover  # _refuse raises
         return await self._let_in(account, shown, delay_keys, who, attempt.device)
 
-    async def confirm(self, account: Account, password: str, code: str, who: Actor) -> None:
-        """Ask again before something grave, of somebody who is signed in. Raises ``RefusedError``."""
+    async def confirm(
+        self, account: Account, password: str, code: str, who: Actor, confirmed_at: datetime | None
+    ) -> None:
+        """Ask for both factors before an account's ways in are changed. Raises ``RefusedError``.
+
+        Six digits do not count where a passkey is needed (``passkey_needed``): it is shown to ``step_up``, at most
+        ``CONFIRMED_LASTS`` before (``confirmed_at``), or ``code`` is a recovery code.
+        """
         key = f"{Source.DEVICE}:confirm:{account.subject}"
         if seconds := await self._taken({Source.DEVICE: key}):
             await self._refuse(who, account, "wait", seconds, AuditAction.CONFIRM)
-        if await self._proven(account, SignInAttempt(account.name, password, code, "")) is None:
+        if self.needs_passkey(account) and not is_long_code(code):
+            if code or not self.is_just_confirmed(confirmed_at):
+                await self._refuse(who, account, "passkey_needed", None, AuditAction.CONFIRM)
+            right = await self._password_right(account, password)
+        else:
+            right = await self._proven(account, SignInAttempt(account.name, password, code, "")) is not None
+        if not right:
             await self._refuse(who, account, "wrong_sign_in", None, AuditAction.CONFIRM)
         await self._delays.forget(key)
 
@@ -169,6 +183,10 @@ class SignIn:
     def needs_passkey(self, account: Account) -> bool:
         """Return whether six digits do not count for an account: its role uses a passkey, and it has one."""
         return refusal(account, Factor.TOTP, self._roles_with_passkey) == "passkey_needed"
+
+    def is_just_confirmed(self, confirmed_at: datetime | None) -> bool:
+        """Return whether a second factor was shown so lately that an account's ways in may be changed."""
+        return confirmed_at is not None and self._clock.now() - confirmed_at < CONFIRMED_LASTS
 
     async def throttle(self, network: str) -> None:
         """Count something else that strangers may try, under their network. Raises ``RefusedError`` ``wait``."""
@@ -295,19 +313,24 @@ class SignIn:
     async def _proven(
         self, account: Account | None, attempt: SignInAttempt, *, stranger: bool = False
     ) -> Factor | None:
-        usable = account is not None and account.state is AccountState.ACTIVE and account.totp is not None
-        if usable and account is not None and self._only_break_glass:
-            usable = account.break_glass
-        stored = account.password if usable and account is not None else None
-        password = normal(attempt.password[:_MOST_SIGNS])
-        if not await self._passwords.right(stored, password, stranger=stranger) or account is None or stored is None:
+        if not await self._password_right(account, attempt.password, stranger=stranger) or account is None:
             return None
         shown = Factor.PASSKEY if attempt.passkey else Factor.RECOVERY if is_long_code(attempt.code) else Factor.TOTP
         if not await self._second(account, shown, attempt):
             return None
-        if self._passwords.outdated(stored):
+        stored, password = account.password, normal(attempt.password[:_MOST_SIGNS])
+        if stored is not None and self._passwords.outdated(stored):
             await self._accounts.rehash(account.subject, stored, await self._passwords.hashed(password))
         return shown
+
+    async def _password_right(self, account: Account | None, password: str, *, stranger: bool = False) -> bool:
+        """Compare a password, as slowly where there is no account that it could be of."""
+        usable = account is not None and account.state is AccountState.ACTIVE and account.totp is not None
+        if usable and account is not None and self._only_break_glass:
+            usable = account.break_glass
+        stored = account.password if usable and account is not None else None
+        right = await self._passwords.right(stored, normal(password[:_MOST_SIGNS]), stranger=stranger)
+        return right and stored is not None
 
     async def _second(self, account: Account, shown: Factor, attempt: SignInAttempt, use: Use = Use.SIGN_IN) -> bool:
         code = attempt.code

@@ -15,6 +15,7 @@ from services.intake.callbacks.rules import Address, Network
 from shared.tls import trusted_authorities
 
 TIMEOUT_S: Final = 10.0
+CONNECT_S: Final = 4.0
 WHOLE_S: Final = 20.0
 """All of it: the name, the connection, the answer."""
 _OK: Final = range(200, 300)
@@ -60,11 +61,21 @@ class CallbackChannel:
         if rules.url_refused(url, self._networks) is not None:
             raise PrivateAddressError
         named = httpx.URL(url)
-        address = await self._checked(named)
+        addresses = await self._checked(named)
+        for address in addresses[:-1]:
+            try:
+                return await self._post_to(address, named, headers, body)
+            except (httpx.ConnectError, httpx.ConnectTimeout):
+                continue  # a name may have an address at which nobody listens
+        return await self._post_to(addresses[-1], named, headers, body)
+
+    async def _post_to(self, address: Address, named: httpx.URL, headers: Mapping[str, str], body: bytes) -> int:
         # To the address that was checked: asked a second time the name could stand for another one.
         there = named.copy_with(host=str(address))
         async with (
-            httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False, verify=trusted_authorities()) as http,
+            httpx.AsyncClient(
+                timeout=httpx.Timeout(TIMEOUT_S, connect=CONNECT_S), trust_env=False, verify=trusted_authorities()
+            ) as http,
             http.stream(
                 "POST",
                 there,
@@ -75,11 +86,12 @@ class CallbackChannel:
         ):
             return answer.status_code
 
-    async def _checked(self, url: httpx.URL) -> Address:
+    async def _checked(self, url: httpx.URL) -> list[Address]:
+        """Every address of the name, each once, in the order in which the system would try them."""
         port = url.port or (443 if url.scheme == "https" else 80)
         ask = partial(socket.getaddrinfo, url.host, port, type=socket.SOCK_STREAM)
         found = await asyncio.get_running_loop().run_in_executor(self._asking, ask)
         addresses = [ipaddress.ip_address(str(place[0]).partition("%")[0]) for *_, place in found]
         if not all(rules.allowed(one, self._networks) for one in addresses):
             raise PrivateAddressError
-        return addresses[0]
+        return list(dict.fromkeys(addresses))

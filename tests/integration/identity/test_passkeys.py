@@ -11,6 +11,7 @@ from services.identity.accounts.rules import SESSIONS_FREE, SESSIONS_PAUSE
 from services.identity.accounts.service import Ready
 from services.identity.audit_recorder import by_command
 from shared.audit.model import AuditOutcome
+from shared.web.authorization import route_actions
 from tests.integration.identity.conftest import START, IdentityHarness, Process
 from tests.integration.identity.test_accounts import finished, invitation, looked_at
 from tests.support.clock import agreeing
@@ -139,7 +140,7 @@ async def test_with_a_recovery_code_a_lost_passkey_is_replaced_before_anything_e
         again = await http.post("/session/passkey", data={"name": "second", "passkey": made})
         assert again.status_code == 403
         await identity.clock.advance(30)
-        both = {"current": ready.password, "digits": identity.code(ready)}
+        both = {"current": ready.password}  # the new passkey was shown just now
         removed = await http.post(f"/account/passkeys/{lost.id.hex()}/remove", data=both)
         assert removed.headers["location"] == "/account?done=passkey_removed"
         assert (await identity.enter(http, ready, **await signed(http, lost))).status_code == 401
@@ -265,3 +266,74 @@ async def test_where_browsers_make_no_passkeys_the_pages_offer_none(harness: Ide
         assert (await identity.enter(http, ready)).status_code == 303
         assert "/account/passkeys/new" not in (await http.get("/account")).text
         assert (await http.post("/account/passkeys/new")).status_code == 409
+
+
+async def test_where_a_passkey_is_needed_six_digits_change_no_way_in(identity: Process) -> None:
+    """Every form below /account, found from the router."""
+    ready = await identity.person("jeju", "lead")
+    paths = [
+        route.path
+        for route in route_actions(identity.app)
+        if route.path.startswith("/account/") and "POST" in route.methods
+    ]
+    asked = 0
+    async with browser(identity) as http:
+        device = await registered(identity, http, ready)
+        account = await identity.accounts.store.get(ready.account.subject)
+        assert account is not None
+        for path in sorted(paths, key=lambda path: "end" in path):  # those that end the session last
+            there = path.replace("{key}", account.passkeys[0].id.hex()).replace("{session}", "none")
+            given = {
+                "before": ready.password,
+                "current": ready.password,
+                "password": "a new long sentence",
+                "name": "x",
+            }
+            given |= {"again": given["password"], "mail": "me@example.org"}
+            given |= {"code": identity.code(ready), "digits": identity.code(ready)}
+            given["passkey"] = Authenticator(ORIGIN).make((await http.post("/account/passkeys/new")).json())
+            refused = len(await refusals(identity))
+            answer = await http.post(there, data=given)
+            if "Your role confirms with a passkey." in answer.text:
+                asked += 1
+                assert answer.status_code in {403, 422}, path
+                assert len(await refusals(identity)) == refused + 1, path
+            after = await identity.accounts.store.get(ready.account.subject)
+            assert after is not None
+            for way_in in ("password", "totp", "recovery", "passkeys", "mail"):
+                assert getattr(after, way_in) == getattr(account, way_in), f"{path}: {way_in}"
+            await identity.accounts.delays.forget(f"device:confirm:{ready.account.subject}")
+        assert asked == 5, "password, recovery codes, mail, and a passkey added and removed"
+    async with browser(identity) as http:
+        await identity.clock.advance(3600)
+        assert (await identity.enter(http, ready, **await signed(http, device))).status_code == 303
+        await identity.clock.advance(360)
+        mine = {"current": ready.password}
+        assert "Show your passkey first" in (await http.post("/account/recovery-codes", data=mine)).text
+        shown = {"passkey": device.sign((await http.post("/session/confirm/options")).json()), "next": "/account"}
+        await http.get((await http.post("/session/confirm", data=shown)).headers["location"])
+        assert "your password is enough" in (await http.get("/account")).text
+        assert (await http.post("/account/recovery-codes", data=mine)).status_code == 200
+
+
+async def refusals(identity: Process) -> list[str | None]:
+    return [line.reason for line in await identity.lines("account.confirm") if line.reason == "passkey_needed"]
+
+
+@pytest.mark.parametrize("way", ["another person signs in", "signs out", "another attempt"])
+async def test_the_permission_to_register_a_first_passkey_ends_with_its_attempt(identity: Process, way: str) -> None:
+    lead, colleague = await identity.person("jeju", "lead"), await identity.person("jeju", "counsellor")
+    async with browser(identity) as http:
+        await identity.enter(http, lead)
+        copied = http.cookies["__Host-ieum_register"]
+        if way == "another person signs in":
+            assert (await identity.enter(http, colleague)).status_code == 303
+        elif way == "signs out":
+            await http.post("/session/end")
+        else:
+            await identity.clock.advance(30)
+            await identity.enter(http, lead)
+        assert http.cookies.get("__Host-ieum_register") != copied
+    async with browser(identity) as http:  # whoever kept it, in whatever browser
+        http.cookies.set("__Host-ieum_register", copied)
+        assert (await http.get("/session/passkey")).status_code == 403

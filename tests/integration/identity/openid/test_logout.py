@@ -8,7 +8,7 @@ import pytest
 
 from services.identity.accounts.models import SessionEnding
 from tests.integration.identity.conftest import IdentityHarness, Process
-from tests.integration.identity.openid.conftest import CLIENT, known, person, released, through, wanted
+from tests.integration.identity.openid.conftest import CLIENT, at_the_provider, known, person, released, through, wanted
 
 EVENT: Final[dict[str, Any]] = {"http://schemas.openid.net/event/backchannel-logout": {}}
 
@@ -116,6 +116,24 @@ async def test_a_sign_in_that_the_provider_ends_meanwhile_opens_nothing(
         assert (await http.get("/desk")).status_code == 303
     (session,) = [document async for document in identity.accounts.session_store.collection.find({})]
     assert session["ended_why"] == SessionEnding.PROVIDER.value
+
+
+async def test_who_is_signed_out_by_name_on_the_way_in_does_not_come_in_with_factors_from_before(
+    identity: Process, provider: httpx.AsyncClient
+) -> None:
+    await known(identity, provider, "bomi", "jeju-counsellors", sid="one")
+    async with identity.browser() as http, identity.browser() as back:
+        begun = await http.get("/oidc/start?next=/desk")
+        answer = await at_the_provider(provider, begun.headers["location"], "bomi")
+        await identity.clock.advance(2)
+        assert (await told(back, await logout_token(identity, provider, sub="bomi"))).status_code == 200
+        late = await http.get(answer)
+        assert (late.status_code, late.json()["code"]) == (403, "provider_error")
+        assert (await http.get("/desk")).status_code in {303, 401}
+        later = int(identity.clock.now().timestamp()) + 5
+        await identity.clock.advance(5)
+        await person(provider, "bomi", "jeju-counsellors", sid="two", auth_time=later)
+        assert (await through(http, provider, "bomi")).status_code == 200
 
 
 async def test_the_providers_session_taken_out_of_the_store_ends_the_session(

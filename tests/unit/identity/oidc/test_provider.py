@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hashlib
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -11,12 +12,13 @@ from typing import Any
 import httpx
 import pytest
 from joserfc import jwt
-from joserfc.jwk import ECKey
+from joserfc.jwk import ECKey, OctKey
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from services.identity.accounts.models import RefusedError
 from services.identity.oidc.provider import Provider
+from services.identity.oidc.rules import account_name
 from tests.support.clock import ManualClock
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -32,6 +34,8 @@ class Door:
         self.asked: list[str] = []
         self.shut: dict[str, asyncio.Event] = {}
         self.refuses: dict[str, object] | None = None
+        self.issuer, self.algorithms = ISSUER, ["ES256"]
+        self.more_keys: list[dict[str, Any]] = []
         self.waited_at = asyncio.Event()
 
     async def answer(self, request: httpx.Request) -> httpx.Response:
@@ -44,9 +48,11 @@ class Door:
         if request.method == "POST":
             return httpx.Response(401, json=self.refuses)
         endpoints = {name: f"{ISSUER}/{name}" for name in ("authorization_endpoint", "token_endpoint")}
-        found: dict[str, Any] = {"issuer": ISSUER, "jwks_uri": ISSUER + KEYS, **endpoints}
-        found["id_token_signing_alg_values_supported"] = ["ES256"]
-        return httpx.Response(200, json=found if path == DISCOVERY else {"keys": [self.key.as_dict(private=False)]})
+        found: dict[str, Any] = {"issuer": self.issuer, "jwks_uri": ISSUER + KEYS, **endpoints}
+        found["id_token_signing_alg_values_supported"] = self.algorithms
+        return httpx.Response(
+            200, json=found if path == DISCOVERY else {"keys": [*self.more_keys, self.key.as_dict(private=False)]}
+        )
 
     def logout_token(self, clock: ManualClock) -> str:
         now = int(clock.now().timestamp())
@@ -146,3 +152,55 @@ async def test_a_client_secret_that_is_wrong_is_the_operators_mistake_and_told_t
     with capture_logs() as logs, pytest.raises(RefusedError, match=code):
         await provider.person(provider.login_state(cookie, state), "code")
     assert ("oidc.client_refused" in [one["event"] for one in logs]) is (code == "provider_unavailable")
+
+
+async def test_where_the_provider_signs_in_no_way_that_counts_nothing_is_believed(
+    door: Door, clock: ManualClock, provider: Provider
+) -> None:
+    """The library would then take its own defaults, among them what a client secret signs."""
+    door.algorithms = ["HS256", "none"]
+    secret = {"kty": "oct", "kid": "secret", "k": base64.urlsafe_b64encode(b"s" * 32).decode().rstrip("=")}
+    door.more_keys = [secret]
+    claims = {"iss": ISSUER, "aud": "ieum", "iat": int(clock.now().timestamp()), "jti": "1", "sid": "one"}
+    claims["events"] = {"http://schemas.openid.net/event/backchannel-logout": {}}
+    forged = jwt.encode({"alg": "HS256", "kid": "secret"}, claims, OctKey.import_key(b"s" * 32, {"kid": "secret"}))
+    with capture_logs() as logs, pytest.raises(RefusedError, match="provider_unavailable"):
+        await provider.logout(forged)
+    assert "oidc.no_algorithm" in [one["event"] for one in logs]
+    door.algorithms = ["ES256"]
+    await clock.advance(3600)
+    with pytest.raises(RefusedError, match="wrong_token"):
+        await provider.logout(forged)
+    assert (await provider.logout(door.logout_token(clock))).sid == "one"
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+async def test_an_issuer_counts_exactly_as_it_is_set(door: Door, clock: ManualClock, slash: str) -> None:
+    """Some providers' ends in a slash. An account's name is derived from it: others keep theirs."""
+    door.issuer = ISSUER + slash
+    for setting, counts in ((ISSUER + slash, True), (ISSUER + ("" if slash else "/"), False)):
+        settings: Any = SimpleNamespace(
+            oidc_issuer=setting,
+            oidc_client_id="ieum",
+            oidc_client_secret=SecretStr("secret"),
+            oidc_acr="",
+            oidc_plain_http=False,
+            oidc_role_claim="groups",
+            public_urls={"identity": "https://staff.example"},
+        )
+        async with httpx.AsyncClient(transport=httpx.MockTransport(door.answer)) as http:
+            provider = Provider(settings, bytes(32), clock, http)
+            now = int(clock.now().timestamp())
+            claims = {"iss": door.issuer, "aud": "ieum", "sub": "p", "iat": now, "exp": now + 60, "nonce": "n"}
+            claims |= {"auth_time": now, "amr": ["pwd", "otp"]}
+            token = jwt.encode({"alg": "ES256", "kid": "one"}, claims, door.key, algorithms=["ES256"])
+            if counts:
+                person = await provider.verified(token, "n", now - 60)
+                assert person.name == account_name(ISSUER + slash, "p")
+            else:
+                with pytest.raises(RefusedError, match="provider_unavailable"):
+                    await provider.verified(token, "n", now - 60)
+
+
+def test_accounts_of_an_issuer_without_a_slash_keep_their_names() -> None:
+    assert account_name(ISSUER, "p") == "oidc-" + hashlib.sha256(b"https://login.example\0p").hexdigest()[:40]

@@ -30,7 +30,13 @@ MAP = {"x": {"organisation": "jeju", "roles": ["counsellor"]}}
         ("gold", ["pwd"], "gold", True),
         ("silver", ["pwd", "otp"], "gold", False),
         (None, ["pwd", "mfa"], "", True),
-        (None, ["hwk", "user"], "", True),
+        (None, ["hwk", "user"], "", False),
+        (None, ["otp"], "", False),
+        (None, ["swk"], "", False),
+        (None, ["hwk", "pin"], "", True),
+        (None, ["face", "swk"], "", True),
+        (None, ["pwd", "pin"], "", False),
+        (None, ["mfa"], "", True),
         (None, "otp", "", False),
         (None, ["kba", "sms", 7], "", False),
         (None, None, "", False),
@@ -82,9 +88,9 @@ def logout(header: dict[str, Any], **claims: Any) -> Logout | None:
 
 def test_whom_a_logout_token_signs_out() -> None:
     name = account_name("https://login.example", "p")
-    assert logout({"typ": "logout+jwt"}) == Logout(name, "s", "j")
-    assert logout({}, sid=..., aud=["other", "ieum"], exp=...) == Logout(name, "", "j")
-    assert logout({"typ": "JWT"}, sub=..., iat=NOW - 300, typ="Logout") == Logout("", "s", "j")
+    assert logout({"typ": "logout+jwt"}) == Logout(name, "s", "j", NOW)
+    assert logout({}, sid=..., aud=["other", "ieum"], exp=...) == Logout(name, "", "j", NOW)
+    assert logout({"typ": "JWT"}, sub=..., iat=NOW - 300, typ="Logout") == Logout("", "s", "j", NOW - 300)
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,9 @@ class Used:
         self.names.add(nonce)
         return fresh
 
+    async def known(self, nonce: str) -> bool:
+        return nonce in self.names
+
 
 class Bench:
     """The service, one account and one authenticator."""

@@ -113,3 +113,18 @@ async def test_a_name_server_that_does_not_answer_keeps_no_other_work_waiting(mo
 async def test_an_address_that_cannot_be_asked_for_is_not_taken_and_no_error_of_the_sender() -> None:
     answer = await CallbackChannel(()).send("https://front\u200b.example.org/", {}, b"{}")
     assert answer == (False, "unknown_host")
+
+
+async def test_each_checked_address_of_a_name_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A receiver with an address at which nobody listens would never hear from us."""
+
+    def resolve(*_: Any, **__: Any) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, 0)) for one in ("127.0.0.9", "127.0.0.1")]
+
+    receiver = Receiver(b"HTTP/1.1 204 No Content\r\n\r\n")
+    server = await asyncio.start_server(receiver, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
+        assert await CallbackChannel(LOOPBACK).send(f"http://127.0.0.1:{port}/", {}, b"{}") == (True, "204")
+    assert len(receiver.heads) == 1
