@@ -159,9 +159,16 @@ class _Dashboard:
         return self._shown(request, found, "panels.html", panels=[*panels, *more])
 
     def _nothing_yet(self, request: Request, found: dict[str, Any]) -> HTMLResponse:
-        """Before the first month: the weeks told so far, and the way to the sample."""
-        weeks = course.first_weeks(self._source.catalogue, found["words"])
-        return self._shown(request, found, "nothing_yet.html", weeks=weeks)
+        """Before the first month: the weeks told so far, what comes next and when, and the way to the sample."""
+        weeks, coming = course.first_weeks(self._source.catalogue, found["words"]), self._source.calendar()
+        return self._shown(
+            request,
+            found,
+            "nothing_yet.html",
+            weeks=weeks,
+            next_week=next((each for each in coming if each.period.kind == "week"), None),
+            next_month=next(each.period.name for each in coming if each.period.kind == "month"),
+        )
 
     def _held(self) -> dict[str, Any] | None:
         if (held := self._held_back()) is None:

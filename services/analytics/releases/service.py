@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from services.analytics import metrics
@@ -62,7 +62,7 @@ from services.analytics.releases.tables import (
 from shared import log
 from shared.audit.register import vouch
 from shared.audit.store import AuditLog
-from shared.clock import SEOUL, Clock
+from shared.clock import SEOUL, Clock, seoul_date
 from shared.errors import IeumError, PermanentError, TransientError
 from shared.events.vocabulary import EndReason
 from shared.process import error_fields
@@ -148,8 +148,8 @@ class ReleaseService:
         """So many entries of the register this process knows to be vouched for."""
         self._failed_at = float("-inf")
         self._refusal: Refused | None = None
-        self._first_month: str | None = None
-        """The month of the earliest day that was counted, as last read before the first release."""
+        self._first_day: date | None = None
+        """The earliest day that was counted, as last read before the first release."""
         self._catalogue = ReleaseCatalogue()
         self._all: tuple[Release, ...] = ()
         """Every entry of the register, former revisions too."""
@@ -247,7 +247,12 @@ class ReleaseService:
     def calendar(self, months: int = CALENDAR_MONTHS) -> list[Coming]:
         """Return what will be released with the next months, at the earliest when; until the first, weeks too."""
         month, now = self._month_to_come(), self._clock.now()
-        weeks = [each for each in weekly.coming(month, self.entries) if each.not_before > now]
+        begun = self._first_day or seoul_date(now)
+        weeks = [
+            each
+            for each in weekly.coming(month, self.entries)
+            if each.not_before > now and each.period.last >= begun  # a week before counting began says nothing
+        ]
         return [*weeks, *calendar(month, months)]
 
     def _month_to_come(self) -> str:
@@ -255,7 +260,9 @@ class ReleaseService:
 
     def _next_month(self) -> str | None:
         months = [entry.period for entry in self.entries if entry.kind == "month"]
-        return after(months[-1]) if months else self._first_month
+        if months:
+            return after(months[-1])
+        return f"{self._first_day:%Y-%m}" if self._first_day is not None else None
 
     async def _due(self) -> str | None:
         """The next period to be released, or None while it is not its time."""
@@ -266,8 +273,7 @@ class ReleaseService:
                 self._show_overdue(closes_at(months[-1]))
                 return name
         if not months:
-            first = await self._reader.first_day()
-            self._first_month = f"{first:%Y-%m}" if first is not None else None
+            self._first_day = await self._reader.first_day()
         month = self._next_month()
         if month is None:
             return None

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any, get_args
 
@@ -100,8 +100,8 @@ def nowhere(clock: ManualClock) -> Operations:
 
 
 class House:
-    def __init__(self, *, released: bool = True, errata: Sequence[Release] = ()) -> None:
-        clock = ManualClock(NOW)
+    def __init__(self, *, released: bool = True, errata: Sequence[Release] = (), now: datetime = NOW) -> None:
+        clock = ManualClock(now)
         self.staff = TestIdentity(clock, "analytics")
         self.store = store = Store()
         store.released = [*some_releases(), *errata] if released else []
@@ -194,6 +194,32 @@ async def test_before_the_first_release_the_page_says_when_it_comes(lang: str) -
     assert 'datetime="2026-12-04T00:00:00+09:00"' in page  # three days after November's end in Seoul
     answer = await house.get("/api/v1/tables/reports-by-center", who)
     assert (answer.status_code, answer.json()["code"]) == (404, "unknown_period")
+
+
+@pytest.mark.parametrize(
+    ("begun", "now", "when", "promised"),
+    [
+        (None, 3, "2026-11-12T00:00:00+09:00", "2026-W45"),  # nothing is counted yet
+        (10, 10, "2026-11-19T00:00:00+09:00", "2026-W46"),  # the week that ended on the 8th has nothing to tell
+        (10, 20, "2026-11-26T00:00:00+09:00", "2026-W47"),
+        (24, 24, "2026-12-04T00:00:00+09:00", None),  # the month's last two weeks are left to the month
+    ],
+)
+async def test_before_the_first_release_a_week_is_promised_only_if_it_can_come(
+    begun: int | None, now: int, when: str, promised: str | None
+) -> None:
+    house = House(released=False, now=datetime(2026, 11, now, 3, 0, tzinfo=UTC))
+    if begun is not None:
+        house.store.reports = 40
+        house.store.first_counted = date(2026, 11, begun)
+        await house.release_service.release_due()
+    who = house.staff.bearer("ministry", "analyst")
+    for lang, week, none in (("ko", "20건 이상", "주별 수치는 없습니다"), ("en", "20 or more", "no weekly figure")):
+        page = (await house.get(f"/?lang={lang}", who)).text
+        first = page[page.index('id="first-figure"') :].partition("</p>")[0]
+        assert re.findall(r'datetime="([^"]+)"', first)[0] == when
+        assert (week in first, none in first) == (promised is not None, promised is None)
+        assert re.findall(r"2026-W\d\d", first) == ([promised] if promised else [])
 
 
 @pytest.mark.parametrize("lang", ["ko", "en"])

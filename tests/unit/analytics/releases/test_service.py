@@ -51,6 +51,7 @@ class Store:
 
     def __init__(self) -> None:
         self.reports = 0
+        self.first_counted = date(2026, 8, 5)
         self.released: list[Release] = []
         self.kept: dict[str, MonthCounts] = {}
         self.reports_kept: dict[str, dict[str, CountedReport]] = {}
@@ -76,7 +77,7 @@ class Store:
         return self.ahead
 
     async def first_day(self) -> date | None:
-        return date(2026, 8, 5) if self.reports else None
+        return self.first_counted if self.reports else None
 
     async def entries(self) -> list[Release]:
         if self.broken:
