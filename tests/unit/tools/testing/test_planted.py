@@ -12,7 +12,7 @@ from tests.support.waiting import eventually_blocking
 from tools.testing import planted, warm
 
 ROOT = Path(__file__).parents[4]
-LEAST = 120
+LEAST = 100
 
 
 def test_every_fault_can_be_planted_and_names_tests_that_exist() -> None:
