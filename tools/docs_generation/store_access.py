@@ -1,7 +1,8 @@
 """The rights in the document store for people and machines: a page, and a script for MongoDB. One table."""
 
 import json
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from shared.settings import StoreSettings
 from shared.store_access import USERS, StoreUser
@@ -13,7 +14,8 @@ _HEAD: Final = """# Who may do what in the document store
 
 Written by `make docs` from `shared/store_access.py`; `make check` compares. Each process that keeps something has a
 user, which reads and writes the database of its own name and nothing else. `verifier` proves the audits
-(`python -m shared.audit verify`) and writes nothing. `tests/integration/security` tries every other combination on the
+(`python -m shared.audit verify`): it writes nothing, reads the audits alone, and knows of what cannot be there without
+a line only how many there are. `tests/integration/security` tries every other combination on the
 store of `make up`.
 
 | user | reads and writes | reads |
@@ -55,7 +57,7 @@ these closed, and `tests/unit/tools/test_store_server.py` fails when a new versi
 | another's cursor by `getMore`, where its number is known | **done** | refused | refused |
 | `killAllSessions`, `replSetStepDown`: stop everybody's writes | **done** | refused | refused |
 | a client that connects and says nothing | **with TLS nobody else gets in** | waits alone, 10 s | waits alone |
-| rights for single collections | **count for the whole database** | so none are used | enforced |
+| another collection, by a right for a single one | **done** | refused | refused |
 | `killCursors` of another's cursor, where its number (64 random bits) is known | **done** | **done** | refused |
 
 What remains: it is one process of one person on one machine. Whoever has that person's files has the store's.
@@ -74,18 +76,36 @@ def page() -> str:
 
 def _row(user: StoreUser) -> str:
     reads = ", ".join(f"`{_PREFIX}{name}`" for name in user.reads) or "–"
+    if user.finds:
+        reads = f"{_listed(user.finds)} of {reads}; the size of {_listed(user.counts)} there"
     own = f"`{_PREFIX}{user.name}`" if user.keeps else "–"
     return f"| `{user.name}` | {own} | {reads} |\n"
 
 
+def _listed(collections: tuple[str, ...]) -> str:
+    return ", ".join(f"`{one}`" for one in collections)
+
+
 def script() -> str:
     """For mongosh: makes or changes each user, with a password from the environment."""
-    users = [{"user": user.name, "roles": user.roles(_PREFIX)} for user in USERS]
-    return _SCRIPT.replace("USERS", json.dumps(users, indent=2))
+    users = _rows("user", {user.name: user.roles(_PREFIX) for user in USERS}, "roles")
+    roles = _rows("role", {user.name: user.privileges(_PREFIX) for user in USERS if user.finds}, "privileges")
+    return _SCRIPT.replace("ROLES", roles).replace("USERS", users)
+
+
+def _rows(name: str, rights: Mapping[str, Sequence[Mapping[str, Any]]], kind: str) -> str:
+    """One right to a line."""
+    rows = (f'  {{ {name}: "{each}", {kind}: [\n{"".join(map(_right, of))}  ] }},\n' for each, of in rights.items())
+    return f"[\n{''.join(rows)}]"
+
+
+def _right(right: Mapping[str, Any]) -> str:
+    return f"    {json.dumps(right)},\n"
 
 
 _SCRIPT: Final = """// Written by `make docs` from shared/store_access.py: change it there.
 // For mongosh, as an administrator; docs/reference/store-rights.md says how. May be run again.
+const roles = ROLES;
 const users = USERS;
 const admin = db.getSiblingDB("admin");
 const variable = (each) => "IEUM_STORE_PASSWORD_" + each.user.toUpperCase();
@@ -94,6 +114,10 @@ if (missing.length > 0) {
   print("setting " + missing.join(", ") + ": found nothing; expected a password for each user;"
     + " example: " + missing[0] + "=$(openssl rand -hex 32)");
   quit(78);
+}
+for (const { role, privileges } of roles) {
+  if (admin.getRole(role)) admin.updateRole(role, { privileges, roles: [] });
+  else admin.createRole({ role, privileges, roles: [] });
 }
 for (const each of users) {
   const wanted = { pwd: process.env[variable(each)], roles: each.roles, mechanisms: ["SCRAM-SHA-256"] };

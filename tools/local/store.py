@@ -141,7 +141,15 @@ class LocalStore:
             if self._provisioned:
                 return
             found = {str(user["user"]) for user in client.admin.command("usersInfo", 1)["users"]}
+            roles = {str(role["role"]) for role in client.admin.command("rolesInfo", 1)["roles"]}
             for user in USERS:
+                if user.finds:
+                    client.admin.command(
+                        "updateRole" if user.name in roles else "createRole",
+                        user.name,
+                        privileges=user.privileges(security.database_prefix),
+                        roles=[],
+                    )
                 client.admin.command(
                     "updateUser" if user.name in found else "createUser",
                     user.name,

@@ -7,10 +7,10 @@ Where its disk is full the storage engine panics, and every command but a ping f
 also once there is room. So the process ends then, as MongoDB's does, and is started again by who started it.
 
 With an administrator it is secured. What the store leaves open with ``--auth`` is closed here, before it listens
-(docs/reference/store-rights.md): commands it checks against no role need the administrator's, a cursor is read by who
-may read its database, a collection is renamed by the administrator alone, and a client that is slow to greet keeps
-nobody else from connecting. The administrator is let in by certificate, so that there is no moment at which the first
-user can be made by anybody.
+(docs/reference/store-rights.md): commands it checks against no role need the administrator's, a right for one
+collection counts for that one, a cursor is read by who may read what it is over, a collection is renamed by the
+administrator alone, and a client that is slow to greet keeps nobody else from connecting. The administrator is let in
+by certificate, so that there is no moment at which the first user can be made by anybody.
 """
 
 import argparse
@@ -82,6 +82,30 @@ def close_gaps() -> None:
     commands._NO_PRIVILEGE_COMMANDS -= {"getMore"}
     for name in ("create", "collMod"):
         commands._HANDLERS[name] = _without_views(commands._HANDLERS[name])
+    _tell_collections_apart()
+
+
+def _tell_collections_apart() -> None:
+    """Let a right for one collection count for that one: by itself the store lets it count for the whole database."""
+    resource, further = commands._resource_for_command, commands._pipeline_secondary_requirements
+    granted = rbac._custom_role_grants
+
+    def resource_of(name: str, doc: Document, default_db: str) -> object:
+        named = doc.get("collection" if name == "getMore" else name)
+        _CHECKED.collection = named if isinstance(named, str) else None
+        return resource(name, doc, default_db)
+
+    def requirements(doc: Document, default_db: str) -> object:
+        _CHECKED.collection = None  # the stages of a pipeline name others
+        return further(doc, default_db)
+
+    def grants(role: Document, action: str, *, target_db: str | None, cluster: bool) -> bool:
+        asked = ("", _CHECKED.collection)
+        counting = [one for one in role["privileges"] if one["resource"].get("collection", "") in asked]
+        return bool(granted({**role, "privileges": counting}, action, target_db=target_db, cluster=cluster))
+
+    commands._resource_for_command, commands._pipeline_secondary_requirements = resource_of, requirements
+    rbac._custom_role_grants = grants
 
 
 def end_when_panicked() -> None:
@@ -106,6 +130,15 @@ def _ending(handler: Handler) -> Handler:
             raise
 
     return run
+
+
+class _Checked(threading.local):
+    """The collection that the command whose rights are checked is for; None: no single one."""
+
+    collection: str | None = None
+
+
+_CHECKED = _Checked()
 
 
 class _Session(Protocol):

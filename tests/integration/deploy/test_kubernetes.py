@@ -697,7 +697,9 @@ def test_the_verifier_of_the_audits_is_as_closed_as_a_service_and_only_reads_the
     assert not set(env) & {*keys.AUDIT_KEYS.values()}, "it derives the services' keys"
     assert env["KAFKA_SASL_USERNAME"]["value"] in BY_NAME
     assert env["STORE_PASSWORD"]["valueFrom"]["secretKeyRef"]["name"] == "store-verifier"
-    assert {role["role"] for role in STORE_USERS[env["STORE_USER"]["value"]].roles("")} == {"read"}
+    verifier = STORE_USERS[env["STORE_USER"]["value"]]
+    assert [role["role"] for role in verifier.roles("")] == [verifier.name]
+    assert {action for one in verifier.privileges("") for action in one["actions"]} == {"find", "collStats"}
     assert {mount["name"] for mount in own["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
     assert template["metadata"]["labels"]["app.kubernetes.io/part-of"] == "ieum", "policies let it reach the engines"
     limit = own["resources"]["limits"]["memory"]
@@ -844,6 +846,9 @@ def test_each_process_is_a_user_of_the_store_with_the_rights_of_the_table(render
     }
     prefix = common_of(rendered)["MONGODB_DATABASE_PREFIX"]
     assert rights == {name: user.roles(prefix) for name, user in STORE_USERS.items()}
+    roles = {role["role"]: (role["db"], role["privileges"], role["roles"]) for role in store["spec"]["roles"]}
+    own = {name: user.privileges(prefix) for name, user in STORE_USERS.items() if user.finds}
+    assert roles == {name: ("admin", privileges, []) for name, privileges in own.items()}
     for name, _, container in pods(rendered):
         env = {each["name"]: each for each in container["env"]}
         assert ("MONGODB_URI" in env) is (name in STORE_USERS), name

@@ -12,6 +12,7 @@ import psutil
 import pytest
 from pydantic import SecretStr
 from pymongo import MongoClient
+from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
 
 from services.identity.move import MOVES, between
@@ -98,12 +99,47 @@ def test_a_user_may_do_what_the_table_says_and_nothing_else(name: str, secured: 
     (user,) = (user for user in USERS if user.name == name)
     others: dict[str, set[str]] = {other: set() for other in (*NAMES, "of_nobody")}
     own = {name: READS | WRITES} if user.keeps else {}
-    wanted = {**others, **dict.fromkeys(user.reads, READS), **own}
+    wanted = {**others, **dict.fromkeys(user.reads, set() if user.finds else READS), **own}
     with connected(secured.store.uri_of(name)) as client:
         assert {other: granted(client, name, other) for other in others} == wanted
         assert all(refused(ask) for ask in of_the_administrator(client, name)), "rights, users, the machine"
     kept = {other: administrator[f"{PREFIX}{other}"].kept.find_one("one") for other in DATABASES}
     assert all(found is not None and found.get("by", other) == other for other, found in kept.items())
+
+
+def ways_to_read(of: Database[dict[str, Any]], name: str) -> list[Callable[[], object]]:
+    """Of a collection, also beside one that may be read."""
+    return [
+        of[name].find_one,
+        lambda: of[name].count_documents({}),
+        lambda: of[name].distinct("_id"),
+        lambda: list(of[name].aggregate([])),
+        lambda: list(of.audit.aggregate([{"$lookup": {"from": name, "pipeline": [], "as": "all"}}])),
+        lambda: list(of.audit.aggregate([{"$unionWith": name}])),
+        lambda: of.command("explain", {"find": name}),
+        lambda: of[name].watch().close(),
+    ]
+
+
+def test_the_verifier_reads_the_audits_and_counts_what_is_never_there_without_one(
+    secured: Engines, administrator: Client
+) -> None:
+    """It is proven by a process outside the services: who steals its password must not read a report."""
+    for name in AUDITED:
+        for other in ("reports", "accounts", "redrives", "drafts", "kept"):
+            administrator[f"{PREFIX}{name}"][other].replace_one({"_id": "secret"}, {"_id": "secret"}, upsert=True)
+    with connected(secured.store.uri_of("verifier")) as client:
+        for name in AUDITED:
+            of = client[f"{PREFIX}{name}"]
+            for own in ("audit", "audit_anchors", "register"):
+                of[own].find_one()
+            for counted in ("reports", "accounts", "redrives"):
+                assert of.command("collStats", counted)["count"] > 0
+            for other in ("reports", "accounts", "redrives", "drafts", "kept"):
+                ways = ways_to_read(of, other)
+                assert [refused(way) for way in ways] == [True] * len(ways), (name, other)
+            assert refused(partial(of.command, "collStats", "drafts"))
+            assert refused(of.list_collection_names)
 
 
 async def test_the_verifier_proves_audits_and_adds_no_line(secured: Engines, administrator: Client) -> None:

@@ -19,5 +19,10 @@ def test_each_service_has_its_own_database_and_what_others_wrote_is_read_by_noti
 def test_a_user_has_the_roles_of_its_databases_and_no_more() -> None:
     roles = {user.name: user.roles("x_") for user in USERS}
     assert roles["analytics"] == [{"role": "readWrite", "db": "x_analytics"}]
-    assert roles["verifier"] == [{"role": "read", "db": f"x_{name}"} for name in AUDITED], "and none to write"
+    assert roles["verifier"] == [{"role": "verifier", "db": "admin"}]
+    (verifier,) = (user for user in USERS if user.name == "verifier")
+    allowed = verifier.privileges("x_")
+    assert {action for one in allowed for action in one["actions"]} == {"find", "collStats"}, "and none to write"
+    read = {(one["resource"]["db"], one["resource"]["collection"]) for one in allowed if one["actions"] == ["find"]}
+    assert read == {(f"x_{name}", own) for name in AUDITED for own in ("audit", "audit_anchors", "register")}
     assert roles["notify"] == [{"role": "readWrite", "db": "x_notify"}, {"role": "read", "db": "x_auditor"}]

@@ -21,22 +21,25 @@ PREFIX = StoreSettings.model_fields["database_prefix"].default
 PASSWORDS = {f"IEUM_STORE_PASSWORD_{user.name.upper()}": f"of-{user.name}" for user in USERS}
 MONGOSH = """
 const fs = require("fs"), vm = require("vm");
-const users = JSON.parse(process.argv[2]), said = [];
+const users = JSON.parse(process.argv[2]), roles = JSON.parse(process.argv[3]), said = [];
 const admin = {
   getUser: (name) => users[name] ?? null,
   createUser: ({ user, ...rest }) => { if (users[user]) throw new Error("there"); users[user] = rest; },
   updateUser: (name, rest) => { if (!users[name]) throw new Error("nobody"); Object.assign(users[name], rest); },
+  getRole: (name) => roles[name] ?? null,
+  createRole: ({ role, ...rest }) => { if (roles[role]) throw new Error("there"); roles[role] = rest; },
+  updateRole: (name, rest) => { if (!roles[name]) throw new Error("none"); Object.assign(roles[name], rest); },
 };
 const db = { getSiblingDB: (name) => { if (name !== "admin") throw new Error(name); return admin; } };
 const print = (line) => said.push(line);
-const end = (status) => { console.log(JSON.stringify({ users, said, status })); process.exit(0); };
+const end = (status) => { console.log(JSON.stringify({ users, roles, said, status })); process.exit(0); };
 vm.runInNewContext(fs.readFileSync(process.argv[1], "utf8"), { db, print, process, quit: end });
 end(0);
 """
 
 
-def run(users: dict[str, Any], passwords: dict[str, str]) -> dict[str, Any]:
-    command = ["node", "-e", MONGOSH, str(SCRIPT), json.dumps(users)]
+def run(users: dict[str, Any], passwords: dict[str, str], roles: dict[str, Any] | None = None) -> dict[str, Any]:
+    command = ["node", "-e", MONGOSH, str(SCRIPT), json.dumps(users), json.dumps(roles or {})]
     env = {**{name: value for name, value in os.environ.items() if name not in PASSWORDS}, **passwords}
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=env, timeout=60)
     found: dict[str, Any] = json.loads(done.stdout)
@@ -49,9 +52,12 @@ def test_it_makes_the_users_of_the_table_and_changes_those_that_are_there() -> N
         for user in USERS
     }
     too_much = {"pwd": "old", "roles": [{"role": "root", "db": "admin"}], "mechanisms": ["SCRAM-SHA-1"]}
-    for before in ({}, {"analytics": too_much}, wanted):
-        found = run(before, PASSWORDS)
+    own = {user.name: {"privileges": user.privileges(PREFIX), "roles": []} for user in USERS if user.finds}
+    more = {"verifier": {"privileges": [], "roles": [{"role": "root", "db": "admin"}]}}
+    for before, roles in (({}, {}), ({"analytics": too_much}, more), (wanted, own)):
+        found = run(before, PASSWORDS, roles)
         assert found["users"] == wanted
+        assert found["roles"] == own
         assert found["status"] == 0
         assert not any(password in line for line in found["said"] for password in PASSWORDS.values())
 

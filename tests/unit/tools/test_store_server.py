@@ -19,10 +19,15 @@ found = {"version": version("secantusdb"), "unchecked": sorted(store_server.unch
 found["renames"] = commands._COMMAND_ACTIONS["renameCollection"][0]
 found["unasked"] = "getMore" in commands._NO_PRIVILEGE_COMMANDS
 role = {"privileges": [{"resource": {"db": "a", "collection": "b"}, "actions": ["find"]}]}
-found["collections"] = rbac.check_privilege(
-    [{"role": "r", "db": "admin"}], "find", target_db="a", role_resolver=lambda *_: role
-)
+def finds(command, pipeline=None):
+    commands._resource_for_command(next(iter(command)), command, "a")
+    if pipeline is not None:
+        commands._pipeline_secondary_requirements({"pipeline": pipeline}, "a")
+    return rbac.check_privilege([{"role": "r", "db": "admin"}], "find", target_db="a", role_resolver=lambda *_: role)
+found["collections"] = finds({"find": "c"})
 store_server.close_gaps()
+asked = {"find": "b"}, {"find": "c"}, {"explain": {"find": "c"}}, {"getMore": 1, "collection": "b"}
+found["collections_now"] = [*map(finds, asked), finds({"aggregate": "b"}, [{"$unionWith": "c"}])]
 found["left"] = sorted(store_server.unchecked())
 found["renames_now"] = commands._COMMAND_ACTIONS["renameCollection"][0]
 found["unasked_now"] = "getMore" in commands._NO_PRIVILEGE_COMMANDS
@@ -48,6 +53,7 @@ def test_the_gaps_of_the_store_are_those_that_are_closed_and_written_down() -> N
         "renames": "renameCollectionSameDB",
         "unasked": True,
         "collections": True,
+        "collections_now": [True, False, False, True, False],
         "left": [],
         "renames_now": "fsync",
         "unasked_now": False,
