@@ -159,7 +159,8 @@ def create_app(
             raise error
         if error.status_code < 400:  # noqa: PLR2004  # a redirect raised by an Authorizer
             return Response(status_code=error.status_code, headers=error.headers)
-        if error.status_code == 405 and request.method == "GET" and problems.wants_page(request):  # noqa: PLR2004  # as above
+        opened = request.method == "GET" and problems.wants_page(request) and not request.url.path.startswith("/api/")
+        if error.status_code == 405 and opened:  # noqa: PLR2004  # as above
             return RedirectResponse(_page_above(app, request, own.settings.public_urls.get("notify", "")), 303)
         problem = problems.from_http(error)
         gives_back = forms.given_back and problem.code == "not_signed_in" and problems.wants_page(request)

@@ -24,7 +24,7 @@ from shared.identity.roles import Action
 from shared.identity.source import REFUSED, Identity
 from shared.settings import ServiceSettings
 from shared.web.documented import Documented
-from shared.web.problems import Problem
+from shared.web.problems import Problem, wants_page
 from shared.web.translations import gettext_noop
 
 RECORDED_PER_MINUTE: Final = 60
@@ -149,7 +149,8 @@ class Authorizer:
         if self.identity.check() is not None:
             # Not 401: without keys no token can be verified yet.
             return Problem(503, "unavailable", _NOT_VERIFIED, retry_after=2)
-        page, asks = not request.url.path.startswith("/api/"), request.method in {"GET", "HEAD"}
+        page = not request.url.path.startswith("/api/") or wants_page(request)
+        asks = request.method in {"GET", "HEAD"}
         if page and asks and self.identity.is_behind():
             # A new token would not count here either: signing in would lead back in a circle.
             return Problem(503, "unavailable", _NOT_VERIFIED, retry_after=2)

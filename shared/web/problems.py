@@ -196,8 +196,14 @@ def encoded() -> Problem:
 
 
 def wants_page(request: Request) -> bool:
-    """Return whether a refusal is a page, as a browser asks for one: never below ``/api/``."""
-    return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
+    """Return whether a refusal is a page, as a browser asks for one.
+
+    Below ``/api/`` only where somebody opens an address in a browser, which asks for ``text/html`` before all else.
+    """
+    accept = request.headers.get("accept", "")
+    if request.url.path.startswith("/api/"):
+        return request.method in {"GET", "HEAD"} and accept.startswith("text/html")
+    return "text/html" in accept
 
 
 def document(problem: Problem, translator: Translator, types: str = TYPES, *, to_staff: bool = False) -> dict[str, Any]:

@@ -175,6 +175,22 @@ async def test_a_stranger_is_led_to_the_sign_in_page_or_refused() -> None:
     assert await house.status("/api/v1/tables", expired) == 401
 
 
+async def test_a_browser_reads_in_its_language_why_a_file_is_not_there_and_signs_in_for_it() -> None:
+    house = open_house()
+    who = house.staff.bearer("ministry", "analyst")
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    for lang, said in (
+        ("ko", "이 표는 그 기간으로 제공하지 않습니다"),
+        ("en", "This table does not exist for that period"),
+    ):
+        for path in ("/api/v1/tables/reports-by-center?period=1999", "/api/v1/tables/reports-by-center/1999.csv"):
+            page = await house.get(path, {**who, **browser, "Accept-Language": lang})
+            assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+            assert said in page.text
+            assert (await house.get(path, who)).json()["code"] == "unknown_period"
+    assert await house.status("/api/v1/monthly/2026-10.pdf", browser) == 303
+
+
 def test_every_route_of_the_service_has_its_door() -> None:
     bare = create_app(
         service="analytics",

@@ -207,10 +207,26 @@ async def test_a_wrong_method_says_which_are_right() -> None:
 async def test_a_browser_gets_a_page() -> None:
     async with client() as http:
         answer = await http.get("/nothing", headers={"accept": "text/html,*/*", "accept-language": "en"})
-        api = await http.get("/api/v1/nothing", headers={"accept": "text/html,*/*"})
     assert answer.status_code == 404
     assert "<h1>Not found.</h1>" in answer.text
-    assert api.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_browser_that_opens_an_address_of_the_interface_gets_a_page_and_a_program_a_document() -> None:
+    """People open the files of tables and what they copied from a document; the rest of the interface is machines'."""
+    browser = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    async with client() as http:
+        korean = await http.get("/api/v1/nothing", headers={**browser, "accept-language": "ko"})
+        english = await http.get("/api/v1/things/1", headers={**browser, "accept-language": "en"})
+        programs = [
+            await http.get("/api/v1/nothing", headers={"accept": accept})
+            for accept in ("*/*", "application/json", "application/json, text/html;q=0.5")
+        ]
+        sent = await http.post("/api/v1/nothing", headers=browser)
+    assert (korean.status_code, english.status_code) == (404, 405)
+    assert "<h1>찾을 수 없어요.</h1>" in korean.text
+    assert 'lang="en"' in english.text
+    assert "traceback" not in english.text.lower()
+    assert {each.headers["content-type"] for each in (*programs, sent)} == {"application/problem+json"}
 
 
 async def test_what_may_pass_is_503_with_a_time_to_come_again_and_no_defect() -> None:
