@@ -8,7 +8,7 @@ LOCAL := $(PY) -m tools.local
 BUILDAH ?= buildah
 IMAGE ?= localhost/ieum
 
-.PHONY: doctor dashboards image test-image runbooks help venv demo demo-code up down status logs redrive republish replay-decisions recount rebuild revise load-history check-tables attack k-anonymity admin move-accounts client callback rotate-key rotate-receipt-key rotate-secrets check-reports sign-reports rotate-signing-key \
+.PHONY: doctor dashboards image test-image runbooks help venv demo demo-code up down status logs redrive republish replay-decisions recount rebuild revise load-history check-tables attack k-anonymity admin client callback rotate-key rotate-receipt-key rotate-secrets check-reports sign-reports rotate-signing-key \
 	verify-audit verify-proof secrets check sandbox conformance format test test-all t engines engines-down repeat planted simulate-surge bench bench-analytics bench-console bench-intake bench-notify bench-routing bench-system chaos chaos-long chaos-planted chaos-page torture screenshots docs lock clean
 
 help: ## this help
@@ -68,9 +68,6 @@ check-tables: venv ## whether a folder of divisions, centres and catchments woul
 admin: venv ## the first administrator: prints a one-time invitation (O=ministry, or a centre; A=name; ANOTHER=1)
 	@$(LOCAL) in identity services.identity.cli administrator --organisation $(or $(O),ministry) $(if $(A),--name $(A)) $(if $(ANOTHER),--another)
 
-move-accounts: venv ## take over the accounts of a notify that kept them itself (CLEAR=1: afterwards, delete the originals)
-	@$(LOCAL) in identity services.identity.move --from $(or $(FROM),ieum_notify) $(if $(CLEAR),--clear)
-
 client: venv ## a front end for the API: prints its credential once (N=name S="reports:submit receipts:read" CALLBACK=https://…)
 	@$(LOCAL) in intake services.intake.clients add $(or $(N),$(error say which: make client N=name)) $(addprefix --scope ,$(S)) $(if $(CALLBACK),--callback '$(CALLBACK)')
 
@@ -121,7 +118,6 @@ restore: venv ## put an archive into an empty installation, erasures replayed (F
 finish-upgrade: venv ## once the last process of the earlier build is gone: take away what only it needed
 	@$(LOCAL) in notify services.notify.migrations finish
 	@$(LOCAL) in routing services.routing.migrations finish
-	@$(LOCAL) in notify shared.audit change-key
 
 ##@ Check it
 check: venv ## format, lint, types, import rules, generated documents (a minute)

@@ -38,7 +38,6 @@ class AuditAction(StrEnum):
     CONFIRM = "account.confirm"
     """Both factors asked again, of somebody who is signed in."""
     RELEASE = "account.release"
-    MOVE = "accounts.move"
     """Taken over from notify's database."""
     ROTATE = "keys.rotate"
     KEY_REFUSED = "keys.refuse"

@@ -46,7 +46,6 @@ ACTIONS: Final[dict[str, str]] = {
     "audit.check": n("Audit checked"),
     "accounts.manage": n("Accounts managed"),
     "accounts.release": n("Account released"),
-    "accounts.move": n("Accounts taken over from notify"),
     "account.release": n("Account released"),
     "account.create": n("Account made"),
     "account.enrol": n("Account set up by its person"),

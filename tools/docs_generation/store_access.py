@@ -34,8 +34,7 @@ IEUM_STORE_PASSWORD_INTAKE=… IEUM_STORE_PASSWORD_ROUTING=… mongosh "$ADMIN_U
 
 and each process is given `MONGODB_URI=mongodb://USER:PASSWORD@HOST/?authSource=admin&replicaSet=rs0&tls=true&tlsCAFile=…`.
 Run it again to change passwords. A test runs it with Node against a model of the users; mongosh 2.12 ran it against the
-embedded store; there was no MongoDB to run it against. To move accounts (`services.identity.move`), give identity
-`readWrite` on notify's database until they are cleared there (`--clear` deletes them).
+embedded store; there was no MongoDB to run it against.
 
 ## The embedded store of `make up`
 

@@ -15,9 +15,6 @@ from tools.local.supervisor import Say
 _RENEW_LIMIT_S = 90.0
 _POLL_S = 0.2
 AUDIT = "shared.audit"
-_ACROSS_DATABASES = ("services.identity.move", AUDIT)
-"""Commands that write what another service's user alone may: they run as the store's administrator."""
-_VERIFY = "verify"
 
 
 class BesideError(Exception):
@@ -37,8 +34,6 @@ def run(service: str, module: str, *arguments: str, settings: LocalSettings) -> 
     env = dict(environment_of(service, settings))
     if module == AUDIT:
         env |= plan.verifier_environment(settings, keys.ensure(settings.var), access(settings, plan.VERIFIER))
-    if settings.starts_store and module in _ACROSS_DATABASES and arguments[:1] != (_VERIFY,):
-        env["MONGODB_URI"] = local_store(settings).uri
     return subprocess.run(command, cwd=processes.PROJECT, env=env, check=False).returncode
 
 

@@ -1,9 +1,7 @@
 """Everything a user could ask of the store is tried: granted is what the table says, and nothing else."""
 
-import re
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from functools import partial
 from typing import Any
 from urllib.parse import quote_plus
@@ -15,8 +13,6 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
 
-from services.identity.move import MOVES, between
-from services.identity.settings import IdentitySettings
 from shared import mongo
 from shared.audit.chain import AuditKeys
 from shared.audit.model import SERVICES as AUDITED
@@ -26,10 +22,8 @@ from shared.clock import SystemClock
 from shared.errors import TransientError
 from shared.settings import StoreSettings
 from shared.store_access import DATABASES, USERS
-from tests.unit.docs.test_paths import PROJECT
 from tools.local.certificates import ADMIN, Certificates
 from tools.local.engines import Engines
-from tools.local.keys import new_key
 
 pytestmark = pytest.mark.engines
 PREFIX = StoreSettings.model_fields["database_prefix"].default
@@ -38,7 +32,6 @@ READS = {"find", "list", "indexes", "watch", "lookup"}
 WRITES = {"insert", "update", "delete", "create", "index", "drop", "out", "merge", "transaction"}
 UNAUTHORIZED, NO_LOGIN = 13, 18
 MILLISECONDS = 60_000
-PAGES_ON_MOVING = ("reference/store-rights.md", "how-to/upgrade.md")
 Client = MongoClient[dict[str, Any]]
 
 
@@ -159,35 +152,6 @@ async def test_the_verifier_proves_audits_and_adds_no_line(secured: Engines, adm
     administrator[f"{PREFIX}intake"].audit_anchors.delete_many({})
     administrator[f"{PREFIX}intake"].reports.insert_one({})
     assert [finding.kind for finding in await log_of("intake", "verifier").verify()] == ["emptied"]
-
-
-async def test_accounts_are_taken_over_with_the_right_that_the_pages_name(
-    secured: Engines, administrator: Client
-) -> None:
-    """For that while: identity's own user reaches no other database, and copying and clearing takes a right on it."""
-    pages = [(PROJECT / "docs" / page).read_text(encoding="utf-8") for page in PAGES_ON_MOVING]
-    (told,) = {
-        found for page in pages for found in re.findall(r"`(read\w*)` on (?:notify's database|`ieum_notify`)", page)
-    }
-    (identity,) = (user for user in USERS if user.name == "identity")
-    source = administrator[f"{PREFIX}notify"]
-    source.accounts.insert_one({"_id": "one"})
-    administrator[f"{PREFIX}identity"][MOVES].insert_one({"_id": source.name, "done": True})
-    names = ("master_key", "account_key", "audit_key", "IEUM_DIRECTORY_KEY")
-    settings = IdentitySettings.model_validate({name: SecretStr(new_key()) for name in names})
-    connection = StoreSettings(uri=SecretStr(secured.store.uri_of("identity")))
-    try:
-        for right, refusal in (("read", pytest.raises(TransientError)), (told, nullcontext())):
-            roles = [*identity.roles(PREFIX), {"role": right, "db": source.name}]
-            administrator.admin.command("updateUser", "identity", roles=roles)
-            database = mongo.connect(connection, "identity")
-            log = AuditLog(database, settings.audit_keys(), SystemClock(), "identity", None)
-            with refusal:
-                await between(database, source.name, settings, log, SystemClock()).clear()
-            database.client.close()
-        assert source.accounts.count_documents({}) == 0
-    finally:
-        administrator.admin.command("updateUser", "identity", roles=identity.roles(PREFIX))
 
 
 def of_the_administrator(client: Client, name: str) -> list[Callable[[], object]]:
