@@ -1,13 +1,11 @@
 """Settings of analytics; every variable begins with ``ANALYTICS_`` unless it is shared."""
 
-from typing import Self
-
-from pydantic import Field, model_validator
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from shared.audit.chain import AuditKeys
 from shared.audit.settings import AuditSettings
-from shared.key_setting import OptionalKey
+from shared.key_setting import OptionalKey, key_bytes
 from shared.settings import PORTS, ServiceSettings
 
 
@@ -32,15 +30,6 @@ class AnalyticsSettings(ServiceSettings, AuditSettings):
     audit_key: OptionalKey = Field(default=None, examples=["(base64: python -m shared.audit key analytics)"])
     """For the audit of what operators do here, as in the other services. Unset: nothing can be sent back from here."""
 
-    @model_validator(mode="after")
-    def _audit_goes_on(self) -> Self:
-        if self.audit_former_key is not None and self.audit_key is None:
-            raise ValueError(
-                "IEUM_AUDIT_KEY is set and ANALYTICS_AUDIT_KEY is not, so nothing would be written into the audit that"
-                " is kept here; expected: ANALYTICS_AUDIT_KEY as well (python -m shared.audit key analytics)"
-            )
-        return self
-
     def audit_keys(self) -> AuditKeys | None:
         """The keys of the audit, where there is one."""
-        return self.keys_with(self.audit_key) if self.audit_key is not None else None
+        return AuditKeys(key_bytes(self.audit_key)) if self.audit_key is not None else None

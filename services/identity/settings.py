@@ -141,7 +141,7 @@ class IdentitySettings(ServiceSettings, AuditSettings, MailSettings):
 
     def audit_keys(self) -> AuditKeys:
         """The keys of this service's audit."""
-        return self.keys_with(self.audit_key)
+        return AuditKeys(key_bytes(self.audit_key))
 
     def master_keys(self) -> list[bytes]:
         """The one in use first."""

@@ -9,7 +9,7 @@ from pydantic_settings import SettingsConfigDict
 
 from shared.audit.chain import AuditKeys
 from shared.audit.settings import AuditSettings
-from shared.key_setting import EXAMPLE, Key
+from shared.key_setting import EXAMPLE, Key, key_bytes
 from shared.settings import PORTS, OptionalPath, ServiceSettings
 
 
@@ -70,7 +70,7 @@ class IntakeSettings(ServiceSettings, AuditSettings):
 
     def audit_keys(self) -> AuditKeys:
         """The keys of this service's audit."""
-        return self.keys_with(self.audit_key)
+        return AuditKeys(key_bytes(self.audit_key))
 
     @field_validator("erasure_register")
     @classmethod

@@ -13,7 +13,7 @@ from services.notify.escalation.rules import QuietHours, Rules
 from shared.audit.chain import AuditKeys
 from shared.audit.settings import AuditSettings
 from shared.centers import CENTER_IDS
-from shared.key_setting import EXAMPLE, Key
+from shared.key_setting import EXAMPLE, Key, key_bytes
 from shared.settings import ADDRESS, PORTS, MailSettings, ServiceSettings
 
 _KEY_BYTES: Final = range(24, 65)
@@ -128,7 +128,7 @@ class NotifySettings(AlertSettings, AuditSettings):
 
     def audit_keys(self) -> AuditKeys:
         """The keys of this service's audit."""
-        return self.keys_with(self.audit_key)
+        return AuditKeys(key_bytes(self.audit_key))
 
     @field_validator("lease_s")
     @classmethod

@@ -29,8 +29,6 @@ _log = logs.get(__name__)
 _PROVEN: Final = "proven"
 COLLECTION: Final = "audit_anchors"
 HEAD: Final = chain.HEAD
-OWN_HEAD: Final = "head-own"
-"""A head that was signed with the service's own key where there was another before: the log never goes back to that."""
 CHECKPOINT: Final = "checkpoint"
 _NO_ANCHOR: Final = Anchor(0, "", datetime(1970, 1, 1, tzinfo=UTC), "")
 
@@ -51,11 +49,6 @@ class AnchorStore:
             except BulkWriteError as error:
                 if refused_at(error) is None:
                     raise
-
-    async def resign(self, name: str, made: Anchor) -> None:
-        """Replace the signature of the anchor that stands there, if it still is at that position."""
-        with store_errors():
-            await self.collection.replace_one({"_id": name, "seq": made.seq}, anchor_document(name, made))
 
     async def get(self, name: str) -> Anchor | None:
         """One anchor."""

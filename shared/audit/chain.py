@@ -7,7 +7,7 @@ anchors: signed heads that are kept elsewhere too. Pure.
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -21,15 +21,13 @@ KEPT: Final = timedelta(days=731)
 _REFERENCE_BYTES: Final = 16
 HEAD: Final = "head"
 """The kind of anchor that is signed after each group of lines."""
-_OTHER_KEY: Final = ", or begun with another key: IEUM_AUDIT_KEY is the one used up to 0.2.0"
 
 
 class AuditKeys:
     """One key per purpose, derived from one secret of the service."""
 
-    def __init__(self, secret: bytes, former: "AuditKeys | None" = None) -> None:
-        """``secret``: 32 bytes. ``former``: what the log was written with before the service had a key of its own."""
-        self.former: Final = former
+    def __init__(self, secret: bytes) -> None:
+        """``secret``: 32 bytes."""
         self._chain = _derived(secret, "chain")
         self._anchors = _derived(secret, "marks")
         self._reports = _derived(secret, "reports")
@@ -37,10 +35,6 @@ class AuditKeys:
     def reference(self, report_id: str) -> str:
         """The keyed digest that stands for a report: id and key find its lines, the lines reveal no id."""
         return hmac.new(self._reports, report_id.encode(), hashlib.sha256).digest()[:_REFERENCE_BYTES].hex()
-
-    def references(self, report_id: str) -> str:
-        """Every reference that stands for a report in this log, with dots between: the one of the former key too."""
-        return ".".join(keys.reference(report_id) for keys in any_of(self))
 
     def mac(self, content: bytes) -> str:
         """The HMAC of a line."""
@@ -54,25 +48,6 @@ class AuditKeys:
 def service_secret(verifier: bytes, service: str) -> bytes:
     """A service's audit key: from the verifier's all follow, from one of them no other."""
     return _derived(verifier, f"key of {service}")
-
-
-def any_of(keys: AuditKeys) -> tuple[AuditKeys, ...]:
-    """A service's keys and, where there are any, those before them."""
-    return (keys,) if keys.former is None else (keys, keys.former)
-
-
-def has_own_key(keys: AuditKeys, service: str, signed: Iterable[tuple[str, Anchor]]) -> bool:
-    """Whether a log has gone on under the service's own key: it never goes back. ``signed``: kinds and anchors."""
-    return keys.former is None or any(is_genuine(keys, service, kind, anchor) for kind, anchor in signed)
-
-
-def keys_that_go_on(keys: AuditKeys, service: str, last: ChainEntry | None) -> AuditKeys:
-    """The keys for the line after ``last``, of a log of which nothing says that it has its own key: those of that line.
-
-    So a log changes its key once, on purpose.
-    """
-    former = keys.former
-    return former if former is not None and last is not None and is_written_with(former, service, last) else keys
 
 
 def is_written_with(keys: AuditKeys, service: str, line: ChainEntry) -> bool:
@@ -136,7 +111,7 @@ def sign_anchor(keys: AuditKeys, service: str, kind: str, seq: int, mac: str, at
 
 
 def is_genuine(keys: AuditKeys, service: str, kind: str, given: Anchor) -> bool:
-    """Whether an anchor was signed with these keys, not with the former ones."""
+    """Whether an anchor was signed with these keys."""
     made = keys.signature(_anchor_content(service, kind, given.seq, given.mac, given.at))
     return _equal(made, given.signature)
 
@@ -160,29 +135,15 @@ class ChainVerifier:
         self._keys = keys
         self._service = service
         self._after = self._seq = after
-        self._former = keys.former
         self._previous: str | None = previous
-        self._or = _OTHER_KEY if keys.former is None else ""  # of the first line alone
         self._early: dict[int, ChainEntry] = {}
         self._wanted: dict[int, set[str]] = {}
-        self._formerly: dict[int, set[str]] = {}  # as signed with the former key
-        self._own_anchor: int | None = None  # the lowest that is signed with the own key
-        self._own_line: int | None = None  # the first that is written with the own key
         self._macs: dict[int, str] = {after: previous}
         self.findings: list[ChainFinding] = []
 
     def expect(self, given: Anchor) -> None:
-        """Expect the line a genuine anchor names: every anchor, so that no later one takes the place of an earlier.
-
-        One that is signed with the former key counts only below the first line and the first anchor under the own key.
-        """
-        wanted = self._wanted
-        if self._keys.former is not None:
-            if is_genuine(self._keys, self._service, HEAD, given):
-                self._own_anchor = given.seq if self._own_anchor is None else min(self._own_anchor, given.seq)
-            elif is_genuine(self._keys.former, self._service, HEAD, given):
-                wanted = self._formerly
-        wanted.setdefault(given.seq, set()).add(given.mac)
+        """Expect the line a genuine anchor names: every anchor, so that no later one takes the place of an earlier."""
+        self._wanted.setdefault(given.seq, set()).add(given.mac)
 
     def feed(self, line: ChainEntry) -> None:
         """Verify one line."""
@@ -205,7 +166,6 @@ class ChainVerifier:
                 self._previous = None
             self._seq = seq - 1
             self._check(self._early[seq])
-        self._add_former()
         for seq, macs in sorted(self._wanted.items()):
             if len(macs) > 1:
                 message = (
@@ -224,29 +184,12 @@ class ChainVerifier:
                 )
         return self.findings
 
-    def _add_former(self) -> None:
-        """Expect what the former key signed before the log had its own; all else that it signed is a finding."""
-        for seq, macs in sorted(self._formerly.items()):
-            after_line = self._own_line is not None and seq >= self._own_line
-            after_anchor = self._own_anchor is not None and seq >= self._own_anchor
-            if after_line or (after_anchor and not macs <= self._wanted.get(seq, set())):
-                message = (
-                    f"the head at line {seq} is signed with the former key, and the log has its own from before it"
-                )
-                self.findings.append(ChainFinding("bad_mark", seq, message))
-            else:
-                self._wanted.setdefault(seq, set()).update(macs)
-
     def _check(self, line: ChainEntry) -> None:
-        if is_written_with(self._keys, self._service, line):
-            self._former = None  # whoever still has the former key forges nothing from here on
-            self._own_line = self._own_line or line.seq
-        elif self._former is None or not is_written_with(self._former, self._service, line):
-            self.findings.append(ChainFinding("altered", line.seq, f"line {line.seq} was altered or forged{self._or}"))
-        self._or = ""
+        if not is_written_with(self._keys, self._service, line):
+            self.findings.append(ChainFinding("altered", line.seq, f"line {line.seq} was altered or forged"))
         if self._previous is not None and line.previous != self._previous:
             self.findings.append(ChainFinding("moved", line.seq, f"line {line.seq} does not follow the line before it"))
-        if line.seq in self._wanted or line.seq in self._formerly:
+        if line.seq in self._wanted:
             self._macs[line.seq] = line.mac
         self._seq, self._previous = line.seq, line.mac
 

@@ -2,8 +2,7 @@
 
 It compares each with every anchor that was published (topic ``audit-anchors``, copied to ``IEUM_AUDIT_ANCHORS``).
 ``restored`` notes what a restore from a backup lost. ``key SERVICE`` prints a service's audit key, which follows from
-the verifier's; ``change-key`` lets logs that are still written with the key all services shared go on under their own:
-``change-key SERVICE`` one, where that service runs and with what it has, without the verifier's key.
+the verifier's.
 """
 
 import argparse
@@ -18,10 +17,10 @@ from typing import Final
 from shared import log, mongo
 from shared.audit import chain, published
 from shared.audit.anchors import CHECKPOINT, HEAD
-from shared.audit.chain import AuditKeys, any_of, service_secret
+from shared.audit.chain import AuditKeys, service_secret
 from shared.audit.model import SERVICES, SYSTEM, Anchor, AuditEntry
 from shared.audit.published import AnchorFile, PublishedAnchors
-from shared.audit.settings import VerifierSettings, former_of, settings_of
+from shared.audit.settings import VerifierSettings
 from shared.audit.store import RESTORED, AuditLog
 from shared.clock import SystemClock
 from shared.errors import FatalError, TransientError
@@ -53,16 +52,6 @@ def _parser() -> argparse.ArgumentParser:
     key = commands.add_parser("key", help="print a service's audit key: what <SERVICE>_AUDIT_KEY is to be")
     key.add_argument("service", choices=SERVICES)
     key.set_defaults(run=_key)
-    change = commands.add_parser(
-        "change-key", help="once no process of 0.2.0 is left: let every log go on under its service's own key"
-    )
-    change.add_argument(
-        "service",
-        nargs="?",
-        choices=SERVICES,
-        help="this one alone, with its own settings; without: all, the verifier's",
-    )
-    change.set_defaults(run=lambda given: asyncio.run(_change_key(load(StoreSettings), given.service)))
     verify = commands.add_parser("verify", help="prove the chains; ends with 1 on findings")
     verify.add_argument("--service", action="append", choices=SERVICES, help="only this one; may be repeated")
     verify.add_argument(
@@ -96,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def keys_of(settings: VerifierSettings, service: str) -> AuditKeys:
     """The keys of a service's audit, derived from the verifier's."""
-    return AuditKeys(service_secret(key_bytes(settings.verifier_key), service), former_of(settings.audit_former_key))
+    return AuditKeys(service_secret(key_bytes(settings.verifier_key), service))
 
 
 def verifier_keys(settings: VerifierSettings) -> AuditKeys:
@@ -107,19 +96,6 @@ def verifier_keys(settings: VerifierSettings) -> AuditKeys:
 def _key(given: argparse.Namespace) -> int:
     secret = service_secret(key_bytes(load(VerifierSettings).verifier_key), given.service)
     sys.stdout.write(f"{base64.b64encode(secret).decode()}\n")
-    return 0
-
-
-async def _change_key(store: StoreSettings, service: str | None) -> int:
-    if service is not None:
-        own = load(settings_of(service))
-        logs = {service: (own.keys_with(own.audit_key), own.audit_heads)}
-    else:
-        settings = load(VerifierSettings)
-        logs = {each: (keys_of(settings, each), settings.audit_heads) for each in SERVICES}
-    for name, (keys, heads) in logs.items():
-        changed = await AuditLog(mongo.connect(store, name), keys, SystemClock(), name, heads).change_key()
-        sys.stdout.write(f"{name}: {'goes on under its own key' if changed else 'has its own key already'}\n")
     return 0
 
 
@@ -198,7 +174,7 @@ async def _verify(store: StoreSettings, settings: VerifierSettings, given: argpa
             sys.stdout.write("".join(f"{service}: {finding}\n" for finding in findings))
         else:
             sys.stdout.write(f"{service}: {head.seq if head else 0} lines, nothing wrong\n")
-            if before is not None and any(chain.is_genuine(one, service, HEAD, before) for one in any_of(keys)):
+            if before is not None and chain.is_genuine(keys, service, HEAD, before):
                 # What was proven reaches at least so far.
                 audit.heads.proven(before)
         if head is not None:

@@ -97,7 +97,7 @@ def audit_router(log: AuditLog, authorize: Authorizer, pages: Pages) -> APIRoute
         principal: Annotated[Principal, may_read], report_id: Annotated[str, Form(max_length=64)]
     ) -> Response:
         del principal  # the list it leads to says who looked
-        return RedirectResponse(f"/audit?report={log.keys.references(_report_id(report_id))}", 303)
+        return RedirectResponse(f"/audit?report={log.keys.reference(_report_id(report_id))}", 303)
 
     @router.get("/audit/months")
     async def named(principal: Annotated[Principal, may_read], month: Code = "") -> Response:

@@ -207,10 +207,6 @@ class PublishedAnchors:
         """The last line that an anchor vouches for, or that a restore kept; 0 where there is neither."""
         return max((one.seq for one in self.expected()), default=0)
 
-    def first(self) -> Anchor | None:
-        """The lowest anchor of a line that no restore lost."""
-        return min((one for one in self.anchors if not self.is_lost(one)), key=lambda one: one.seq, default=None)
-
     def missing_in(self, topic: Container[str]) -> int:
         """How many of these a topic lost. It may be made anew in a restore: later ones count, and restores."""
         since = max((one.kept.at for one in self.restores), default=None)
@@ -234,12 +230,10 @@ def parse(
 ) -> tuple[dict[str, PublishedAnchors], list[str]]:
     """What was published, by service, and the lines that are none: any service can write anything to the topic.
 
-    An anchor counts as its service signed it; from its first anchor under its own key on, the former key, which every
-    service has, signs none for it. A restore counts only as the verifier signed it: no service, and nobody who has a
-    store, can say that lines may be missing.
+    An anchor counts as its service signed it. A restore counts only as the verifier signed it: no service, and nobody
+    who has a store, can say that lines may be missing.
     """
     found = {service: PublishedAnchors() for service in keys}
-    formerly: list[tuple[str, str, Anchor]] = []
     foreign: list[str] = []
     for line in dict.fromkeys(lines):
         service, _, rest = line.partition("=")
@@ -253,22 +247,9 @@ def parse(
             found[service].add(line, Restore(anchor, backup))
         elif not restored and chain.is_genuine(own, service, HEAD, anchor):
             found[service].add(line, anchor)
-        elif not restored and own.former is not None and chain.is_genuine(own.former, service, HEAD, anchor):
-            formerly.append((line, service, anchor))
-        else:
-            foreign.append(line)
-    own_since = {service: one.first() for service, one in found.items()}
-    for line, service, anchor in formerly:
-        first = own_since[service]
-        if first is None or anchor.seq < first.seq or found[service].is_lost(anchor) or _agree(anchor, first):
-            found[service].add(line, anchor)
         else:
             foreign.append(line)
     return found, foreign
-
-
-def _agree(one: Anchor, other: Anchor) -> bool:
-    return (one.seq, one.mac) == (other.seq, other.mac)
 
 
 def to_copy(lines: Iterable[str], foreign: Sequence[str], copied: Sequence[str]) -> list[str]:

@@ -23,7 +23,7 @@ _MOST: Final = 2**53
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which lines. Days are days in Seoul; a report by its keyed references (``AuditKeys.references``)."""
+    """Which lines. Days are days in Seoul; a report by its keyed reference (``AuditKeys.reference``)."""
 
     day: str | None = None
     action: str | None = None
@@ -61,8 +61,6 @@ class AuditReader:
             for name in ("day", "action", "actor", "outcome", "report")
             if (value := getattr(wanted, name)) is not None
         }
-        if wanted.report is not None and "." in wanted.report:
-            query["report"] = {"$in": wanted.report.split(".")}
         query["_id"] = {"$gt": 0, "$lt": wanted.before or _MOST}
         with store_errors():
             found = await self.log.lines.find(query).sort("_id", -1).limit(PAGE + 1).to_list(None)

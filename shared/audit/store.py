@@ -20,7 +20,7 @@ from pymongo.errors import BulkWriteError
 
 from shared import log as logs
 from shared.audit import chain
-from shared.audit.anchors import CHECKPOINT, HEAD, OWN_HEAD, AnchorStore, HeadFile, refused_at
+from shared.audit.anchors import CHECKPOINT, HEAD, AnchorStore, HeadFile, refused_at
 from shared.audit.chain import AuditKeys, ChainVerifier
 from shared.audit.documents import document_of, line_of, tolerant
 from shared.audit.model import SYSTEM, Anchor, AuditEntry, ChainEntry, ChainFinding
@@ -36,8 +36,6 @@ _log = logs.get(__name__)
 
 LINES: Final = "audit"
 BEGUN: Final = "audit.begun"
-KEY_CHANGED: Final = "audit.key_changed"
-"""The first line that was written with the service's own key; all before it with the one that services shared."""
 RESTORED: Final = "audit.restored"
 """The first line after a backup was put back; its detail names the backup."""
 LARGEST_GROUP: Final = 100
@@ -98,8 +96,6 @@ class AuditLog:
         self._heads_kept: asyncio.Future[None] | None = None
         self.last_result: VerificationResult | None = None
         self._head: tuple[int, str] | None = None
-        self._keys: AuditKeys | None = None  # that the chain goes on with; None: not read yet
-        self._own_head_kept = keys.former is None
         self._signed: Anchor | None = None  # by this process
         self._queue: deque[_Waiting] = deque()
         self._writer: asyncio.Task[None] | None = None
@@ -170,9 +166,7 @@ class AuditLog:
             return signed
         if stored is None:
             return signed
-        own = signed is not None and chain.is_genuine(self.keys, self.service, HEAD, signed)
-        counting = (self.keys,) if own else chain.any_of(self.keys)
-        if not any(chain.is_genuine(keys, self.service, HEAD, stored) for keys in counting):
+        if not chain.is_genuine(self.keys, self.service, HEAD, stored):
             _log.critical("audit.head_refused", chain=self.service, error="not signed by this service")
             return signed
         return stored if signed is None or stored.seq > signed.seq else signed
@@ -207,31 +201,12 @@ class AuditLog:
         """Number and MAC of the last line. Raises ``TransientError``."""
         return await self._read_head()
 
-    async def change_key(self) -> bool:
-        """Go on under the service's own key, once and for good; False where the log does already.
-
-        To be called when every process of the service has that key: one without it finds lines it cannot follow.
-        """
-        await self._read_head()
-        if self._signing() is self.keys:
-            return False
-        checkpoint = await self.anchors.get(CHECKPOINT)
-        if checkpoint is not None and chain.is_genuine(self._signing(), self.service, CHECKPOINT, checkpoint):
-            again = chain.sign_anchor(
-                self.keys, self.service, CHECKPOINT, checkpoint.seq, checkpoint.mac, checkpoint.at
-            )
-            await self.anchors.resign(CHECKPOINT, again)
-        self._keys = self.keys
-        await self.append(AuditEntry(at=self.clock.now(), action=KEY_CHANGED, where=self.service, actor=SYSTEM))
-        return True
-
     async def sweep(self) -> int:
         """Remove lines that are older than two years; says how many. Stops before anything that does not verify.
 
         Only a whole front of the log goes, and a signed checkpoint is written first: killed in between, the rest goes
         the next time. A clock that is wrong ends no line: while it and the store's are apart, none is old.
         """
-        await self._read_head()  # says which keys sign
         checkpoint = await self.anchors.get(CHECKPOINT)
         seq, mac = (checkpoint.seq, checkpoint.mac) if checkpoint is not None else (0, chain.START)
         removed = await self._remove_down_from(seq)
@@ -258,7 +233,7 @@ class AuditLog:
                 return removed
             seq, mac = old.seq, old.mac
             await self.anchors.keep(
-                CHECKPOINT, chain.sign_anchor(self._signing(), self.service, CHECKPOINT, seq, mac, self.clock.now())
+                CHECKPOINT, chain.sign_anchor(self.keys, self.service, CHECKPOINT, seq, mac, self.clock.now())
             )
             removed += await self._remove_down_from(seq)
 
@@ -302,10 +277,9 @@ class AuditLog:
     async def _write(self, entries: list[AuditEntry]) -> None:
         for attempt in range(_TRIES):
             seq, previous = await self._read_head()
-            lines = chain.link(self._signing(), self.service, entries, seq, previous)
+            lines = chain.link(self.keys, self.service, entries, seq, previous)
             written = await self._insert(lines)
             if written:
-                self._keys = self._signing()
                 self._head = lines[written - 1].seq, lines[written - 1].mac
                 for entry in entries[:written]:
                     APPENDED.labels(entry.outcome.value).inc()
@@ -329,9 +303,6 @@ class AuditLog:
                 return refused
         return len(lines)
 
-    def _signing(self) -> AuditKeys:
-        return self._keys or self.keys
-
     def _head_known(self) -> tuple[int, str]:
         return self._head or (0, chain.START)
 
@@ -347,18 +318,12 @@ class AuditLog:
                 if number not in found:
                     return self._head
                 self._head = number, str(found[number]["mac"])
-                self._follow(found[number])
 
     async def _find_head(self) -> tuple[int, str]:
         head, checkpoint = await self.anchors.get(HEAD), await self.anchors.get(CHECKPOINT)
-        if await self._has_own_key(checkpoint):
-            self._keys = self.keys
-        if head is not None and any(
-            chain.is_genuine(keys, self.service, HEAD, head) for keys in chain.any_of(self.keys)
-        ):
+        if head is not None and chain.is_genuine(self.keys, self.service, HEAD, head):
             found = await self._by_number([head.seq])
             if head.seq in found and found[head.seq]["mac"] == head.mac:
-                self._follow(found[head.seq])
                 return head.seq, head.mac
             if checkpoint is None or checkpoint.seq < head.seq:
                 # The next head will take its place: keep it, so that what is missing stays missed.
@@ -367,38 +332,15 @@ class AuditLog:
         end = await last_seq(self.lines)
         if end:
             found = await self._by_number([end])
-            self._follow(found[end])
             return end, str(found[end]["mac"])
         return (checkpoint.seq, checkpoint.mac) if checkpoint is not None else (0, chain.START)
-
-    async def _has_own_key(self, checkpoint: Anchor | None) -> bool:
-        """Whether any anchor, in the store or outside, says that the log has gone on under the service's own key."""
-        if self.keys.former is None:
-            return True
-        signed = [(HEAD, head) for head in await self.anchors.heads()]
-        if checkpoint is not None:
-            signed.append((CHECKPOINT, checkpoint))
-        try:
-            signed += [(HEAD, head) for head in await asyncio.to_thread(self.heads.all)]
-        except OSError as error:
-            _log.error("audit.heads_not_read", error=type(error).__name__)
-        return chain.has_own_key(self.keys, self.service, signed)
-
-    def _follow(self, document: Document) -> None:
-        """Go on with the keys of the line that was read; once under the service's own, never back."""
-        if self._keys is not self.keys:
-            self._keys = chain.keys_that_go_on(self.keys, self.service, line_of(document))
 
     async def _by_number(self, numbers: Iterable[int]) -> dict[int, Document]:
         found: Mapping[Any, Document] = await by_ids(self.lines, list(numbers))  # type: ignore[arg-type]  # ids are numbers here
         return dict(found)
 
     async def _sign_head(self, seq: int, mac: str) -> None:
-        made = chain.sign_anchor(self._signing(), self.service, HEAD, seq, mac, self.clock.now())
-        if not self._own_head_kept and self._signing() is self.keys:
-            # Whoever still has the former key may write a line and a head: this one stays beside them.
-            await self.anchors.keep(OWN_HEAD, made)
-            self._own_head_kept = True
+        made = chain.sign_anchor(self.keys, self.service, HEAD, seq, mac, self.clock.now())
         if self._signed is None or self._signed.seq < made.seq:
             self._signed = made
         await self.anchors.keep(HEAD, made)

@@ -44,10 +44,7 @@ async def verify_chain(
     findings: list[ChainFinding] = []
     verifier = ChainVerifier(keys, service)
     if checkpoint is not None:
-        # Once the log goes on under the service's own key, a checkpoint counts under that one alone.
-        own = chain.has_own_key(keys, service, [(HEAD, head) for head in (*heads, *anchors, *positions)])
-        counting = (keys,) if own else await _keys_of_end(keys, service, lines, end)
-        if any(chain.is_genuine(one, service, CHECKPOINT, checkpoint) for one in counting):
+        if chain.is_genuine(keys, service, CHECKPOINT, checkpoint):
             verifier = ChainVerifier(keys, service, after=checkpoint.seq, previous=checkpoint.mac)
         else:
             findings.append(ChainFinding("bad_mark", checkpoint.seq, "the checkpoint of the sweep was forged"))
@@ -80,18 +77,9 @@ async def verify_chain(
 
 def _sorted_out(keys: AuditKeys, service: str, heads: Sequence[Anchor]) -> tuple[list[Anchor], list[Anchor]]:
     """Those the service signed, and the others."""
-    signed = [any(chain.is_genuine(one, service, HEAD, head) for one in chain.any_of(keys)) for head in heads]
+    signed = [chain.is_genuine(keys, service, HEAD, head) for head in heads]
     both = list(zip(heads, signed, strict=True))
     return [head for head, good in both if good], [head for head, good in both if not good]
-
-
-async def _keys_of_end(keys: AuditKeys, service: str, lines: "Lines", end: int) -> tuple[AuditKeys, ...]:
-    """The keys that count where no anchor says that the log has its own: the former too, as its last line does."""
-    with store_errors():
-        last = await lines.find_one({"_id": end}) if end else None
-    if last is not None and chain.keys_that_go_on(keys, service, line_of(last)) is keys:
-        return (keys,)
-    return chain.any_of(keys)
 
 
 async def is_used(lines: "Lines") -> bool:

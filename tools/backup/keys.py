@@ -110,11 +110,10 @@ def give_back_secrets(folder: Path, var: Path, backup: str) -> None:
 def refuse_without_secrets(var: Path) -> None:
     """Raises ``SecretsError`` where the services' secrets are not there: new ones would be made, which open nothing."""
     wanted = [*(name for name in keys.KEYS if name != keys.HOOK_KEY), keys.PUBLIC_ROOTS]
-    found = keys.renamed(keys.read(var / keys.FILE)) if (var / keys.FILE).exists() else {}
+    found = keys.read(var / keys.FILE) if (var / keys.FILE).exists() else {}
     if found:
-        # A file of an earlier build lacks keys that came since; none can lack what its data was written with.
-        proving = keys.FORMER_AUDIT if keys.FORMER_AUDIT in found else keys.VERIFIER
-        wanted = [*keys.READING, proving]
+        # A file of an earlier release lacks keys that came since; none can lack what its data was written with.
+        wanted = [*keys.READING, keys.VERIFIER]
     missing = [name for name in wanted if not (found.get(name) or environment(name).get(name))]
     if missing:
         raise SecretsError(

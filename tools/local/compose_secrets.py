@@ -34,8 +34,7 @@ def ensure(var: Path) -> Path:
         keys.write(folder, passwords, file=_FILE, head=_HEAD)
     mounted = folder / MOUNTED
     mounted.mkdir(exist_ok=True)
-    # A file that is mounted must be there: empty means unset.
-    own = {keys.FORMER_AUDIT: "", **keys.ensure(var)}
+    own = dict(keys.ensure(var))
     for name in (keys.HOOK_KEY, keys.VERIFIER):  # of no container
         del own[name]
     uris = {f"MONGODB_URI_{name}": _uri(name, passwords[f"STORE_{name}"]) for name in _users()}

@@ -24,10 +24,6 @@ VERIFIER = "IEUM_AUDIT_VERIFIER_KEY"
 """Proves the audit of all services. No service has it; the key of each is derived from it."""
 AUDIT_KEYS = {service: f"{service.upper()}_AUDIT_KEY" for service in AUDITED}
 """The audit key of each service, by its name."""
-FORMER_AUDIT = "IEUM_AUDIT_KEY"
-"""The audit key that services shared up to 0.2.0: in the file only where that was in use."""
-VERIFYING = (VERIFIER, FORMER_AUDIT)
-"""Keys that prove the audit of all services."""
 KEYS = (
     "INTAKE_MASTER_KEY",
     "INTAKE_RECEIPT_KEY",
@@ -50,15 +46,11 @@ READING = (
     "IDENTITY_MASTER_KEY",
     "IDENTITY_ACCOUNT_KEY",
 )
-"""Those without which nothing stored can be read or found again; every build had them."""
+"""Those without which nothing stored can be read or found again; every release has them."""
 RETIRED = "INTAKE_RETIRED_MASTER_KEYS"
 """Master keys that still open reports: in the file only while a rotation runs (JSON list)."""
 LATER = "INTAKE_LATER_RECEIPT_KEYS"
 """Keys that took the place of the one before for new receipts, newest first (JSON list); none may ever go."""
-_GONE = ("IEUM_DEMO_TOKEN",)
-"""Of older versions; taken out of a file that has them."""
-_RENAMED = {"NOTIFY_MASTER_KEY": "IDENTITY_MASTER_KEY", "NOTIFY_ACCOUNT_KEY": "IDENTITY_ACCOUNT_KEY"}
-"""Keys that came with the accounts from notify to identity: the same key goes on under its new name."""
 _HEAD = "# Made for local use at the first start. Whoever reads this reads every report stored here. Do not share.\n"
 
 
@@ -70,9 +62,8 @@ def ensure(folder: Path) -> dict[str, str]:
     """Read the secrets of a folder, making those that are missing. Raises SecretsError if others may read them."""
     path = folder / FILE
     found = read(path) if path.exists() else {}
-    kept = {name: value for name, value in renamed(found).items() if name not in _GONE}
-    _refuse_mistyped(path, kept)
-    wanted = kept | {name: new_key() for name in KEYS if name not in (*kept, *AUDIT_KEYS.values())}
+    _refuse_mistyped(path, found)
+    wanted = found | {name: new_key() for name in KEYS if name not in (*found, *AUDIT_KEYS.values())}
     for name in (ROOT, VERIFIER):
         _refuse_unless_key(name, wanted[name])
     wanted |= {name: own_audit_key(wanted[VERIFIER], service) for service, name in AUDIT_KEYS.items()}
@@ -101,7 +92,7 @@ def read(path: Path) -> dict[str, str]:
 
 def _refuse_mistyped(path: Path, found: Mapping[str, str]) -> None:
     """Raises ``SecretsError`` where a key is missing and stands there misspelt: a new one would open nothing stored."""
-    unknown = found.keys() - {*KEYS, PUBLIC_ROOTS, RETIRED, LATER, FORMER_AUDIT}
+    unknown = found.keys() - {*KEYS, PUBLIC_ROOTS, RETIRED, LATER}
     for name in KEYS:
         if name not in found and (near := get_close_matches(name, unknown, n=1, cutoff=_ALIKE)):
             raise SecretsError(
@@ -120,13 +111,6 @@ def _refuse_unless_key(name: str, value: str) -> None:
             f"setting {name} in {FILE}: is no key; found {len(value)} characters (not shown); expected base64 of"
             f" {_KEY_BYTES} bytes, as it was made; example: {name}=(openssl rand -base64 32)"
         )
-
-
-def renamed(found: Mapping[str, str]) -> dict[str, str]:
-    """The same secrets by the names of this build."""
-    # The new name last: an earlier build that ran in between added keys of its own under the old ones.
-    ordered = sorted(found.items(), key=lambda item: item[0] not in _RENAMED)
-    return {_RENAMED.get(name, name): value for name, value in ordered}
 
 
 def with_new_master_key(found: Mapping[str, str]) -> dict[str, str]:

@@ -63,7 +63,7 @@ _MAIL_STOP_LIMIT_S = 5.0
 def secrets_of(service: str) -> tuple[str, ...]:
     """Names of all secrets a service may be given: those it needs, and those it has only where keys were changed."""
     later = (keys.RETIRED, keys.LATER) if service == "intake" else ()
-    return (*SECRETS_OF[service], *later, *((keys.FORMER_AUDIT,) if service in keys.AUDIT_KEYS else ()))
+    return (*SECRETS_OF[service], *later)
 
 
 def http_ready(port: int) -> bool:
@@ -140,8 +140,7 @@ def verifier_environment(
 ) -> dict[str, str]:
     """Return what ``python -m shared.audit`` has and no service: its keys, its place for anchors, its way to Kafka."""
     own = {"IEUM_AUDIT_ANCHORS": str(settings.var / "audit-anchors" / "published")}
-    known = {name: secrets[name] for name in keys.VERIFYING if name in secrets}
-    return {**own, **known, **environment(*own, *keys.VERIFYING), **access}
+    return {**own, keys.VERIFIER: secrets[keys.VERIFIER], **environment(*own, keys.VERIFIER), **access}
 
 
 def _webhooks(settings: LocalSettings, secrets: Mapping[str, str]) -> dict[str, str]:

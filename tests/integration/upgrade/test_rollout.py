@@ -1,7 +1,6 @@
-"""Builds side by side on one bus and one store, under load: services are replaced one by one, in both orders.
+"""This build beside its successor on one bus and one store, under load: services are replaced one by one.
 
-From 0.1.0 to today's build in both orders, and from today's to one of tomorrow that writes words nobody else knows. The
-earlier build reads closed vocabularies only, so new words come once it is gone (decision 25).
+Writers go first, so records with a field and words that this build does not know reach its readers (decision 25).
 """
 
 import asyncio
@@ -9,7 +8,7 @@ import base64
 import contextlib
 import hashlib
 import json
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,19 +17,15 @@ import httpx
 import pytest
 from pymongo import MongoClient
 
-from services.analytics.releases import weekly
-from services.analytics.releases.repository import Register
-from shared.mongo import connect
 from shared.settings import KafkaSettings, StoreSettings
 from shared.topics import ALERTS, REPORTS, ROUTINGS, TOPICS, Topic
 from tests.integration.intake.harness import log_of
 from tests.integration.routing.running import Process
 from tests.integration.upgrade import builds
-from tests.integration.upgrade.builds import NEW_HARM, NEW_WAY
+from tests.integration.upgrade.builds import NEW_FIELD, NEW_HARM, NEW_WAY
 from tests.support.mail import mail_sink
 from tests.support.waiting import eventually
 from tools.demo import frontends
-from tools.local.keys import FORMER_AUDIT
 from tools.local.plan import SECRETS_OF
 from tools.local.ports import free_port
 from tools.local.processes import PROJECT
@@ -40,8 +35,6 @@ WRITERS_FIRST = ("intake", "routing", "notify", "analytics")
 START_S, CATCH_UP_S = 180, 180
 BESIDE = 8
 """How many reports are accepted while two builds of a service run beside each other."""
-WEEKS = [weekly.of_week(week, reports, "2026-08-13T00:00:00Z") for week, reports in (("2026-W32", 40), ("2026-W33", 3))]
-"""In the register from the start: one was told before any month, one had too few reports."""
 
 
 def _key(name: str) -> str:
@@ -129,11 +122,11 @@ class Fleet:
             await eventually(ready, seconds=START_S, what=f"{service} of {build.name} is ready")
         return process
 
-    async def replace(self, service: str, build: Path, load: Load, *, new_words: bool) -> None:
+    async def replace(self, service: str, build: Path, load: Load) -> None:
         """A process of another build beside the present one, under load; then the present one is stopped."""
         process = await self.started(service, build)
         if service == "intake":
-            load.intakes.append((f"http://127.0.0.1:{process.port}", new_words))
+            load.intakes.append((f"http://127.0.0.1:{process.port}", True))
         await load.more(BESIDE)
         before = self.running.get(service)
         self.running[service] = process
@@ -149,30 +142,16 @@ class Fleet:
         self.everybody.remove(before)
 
 
-@pytest.fixture(scope="module")
-def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One for both orders: what the first compiles of it serves the second."""
-    found = builds.earlier(tmp_path_factory.mktemp("builds") / "earlier")
-    if found is None:
-        pytest.skip(f"this clone has no commit {builds.EARLIER[:7]}: git fetch --unshallow")
-    return found
-
-
-@pytest.fixture(scope="module")
-def later(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return builds.later(tmp_path_factory.mktemp("builds") / "later")
+@pytest.fixture
+def later(tmp_path: Path) -> Path:
+    return builds.later(tmp_path / "later")
 
 
 @pytest.fixture
 def fleet(bus_settings: KafkaSettings, store_settings: StoreSettings, tmp_path: Path) -> Iterator[Fleet]:
     smtp = free_port()
     secrets = {name for names in SECRETS_OF.values() for name in names}
-    # The earlier notify keeps the accounts itself, under keys of its own.
-    secrets |= {"NOTIFY_MASTER_KEY", "NOTIFY_ACCOUNT_KEY"}
-    # And all services share the key of the audit.
-    secrets.add(FORMER_AUDIT)
-    # Intake makes nothing that 0.1.0 would not know while it runs beside it (decision 30).
-    more = {"NOTIFY_SMTP_PORT": str(smtp), "NOTIFY_POLL_S": "0.2", "INTAKE_UPGRADING": "true"}
+    more = {"NOTIFY_SMTP_PORT": str(smtp), "NOTIFY_POLL_S": "0.2"}
     env = {name: _key(name) for name in secrets} | more
     made = Fleet(bus_settings, store_settings, tmp_path, env)
     with mail_sink(smtp):
@@ -226,49 +205,29 @@ async def settled(fleet: Fleet, load: Load) -> None:
         raise AssertionError(f"{len(load.accepted)} reports were accepted; so many differ: {last}") from error
 
 
-async def begun(fleet: Fleet, load: Load, build: Path) -> None:
-    """All services of one build, on a store whose register has weeks told before any month."""
-    register = Register(connect(fleet.store, "analytics"))
-    for number, week in enumerate(WEEKS):
-        assert await register.append(week, WEEKS[:number])
+@pytest.mark.timeout(900)
+async def test_builds_run_side_by_side_and_what_a_successor_adds_reaches_everybody(
+    fleet: Fleet, load: Load, later: Path
+) -> None:
     for service in READERS_FIRST:
-        fleet.running[service] = await fleet.started(service, build)
-
-
-async def rolled_out(fleet: Fleet, load: Load, order: Sequence[str], build: Path, *, new_words: bool) -> None:
-    """Service by service the next build while reports come in; nothing dies and nothing is lost."""
+        fleet.running[service] = await fleet.started(service, PROJECT)
     load.intakes.append((f"http://127.0.0.1:{fleet.running['intake'].port}", False))
     await load.more(BESIDE)
-    for service in order:
-        await fleet.replace(service, build, load, new_words=new_words)
+    for service in WRITERS_FIRST:
+        await fleet.replace(service, later, load)
     await load.more(BESIDE)
     load.intakes.clear()
     await settled(fleet, load)
     assert load.refused == []
-    assert [process.ended() for process in fleet.everybody] == [None] * len(order)
+    assert [process.ended() for process in fleet.everybody] == [None] * len(WRITERS_FIRST)
     dead = {topic.name: await log_of(fleet.kafka, replace(topic, name=topic.dead)) for topic in TOPICS}
     assert {name: len(records) for name, records in dead.items() if records} == {}
-    assert (await Register(connect(fleet.store, "analytics")).entries())[: len(WEEKS)] == WEEKS
-
-
-@pytest.mark.timeout(900)
-async def test_builds_run_side_by_side_and_words_of_a_later_one_reach_everybody(
-    fleet: Fleet, load: Load, earlier: Path, later: Path
-) -> None:
-    await begun(fleet, load, earlier)
-    await rolled_out(fleet, load, READERS_FIRST, PROJECT, new_words=False)
-    # The hard order for new words: they are written while every reader is one that does not know them.
-    await rolled_out(fleet, load, WRITERS_FIRST, later, new_words=True)
-    said = {report for report, new_words in load.accepted.items() if new_words}
-    assert len(said) > BESIDE
+    added = {report for report, new_words in load.accepted.items() if new_words}
+    assert len(added) > BESIDE
     for topic in (REPORTS, ROUTINGS):
         facts = {one["report_id"]: one["facts"] for one in await bodies(fleet.kafka, topic)}
         kept = {report for report, one in facts.items() if NEW_HARM in one["harm_types"]}
-        assert kept == said, topic.name
-        assert {tuple(facts[report]["contact_channels"]) for report in said} == {(NEW_WAY,)}
-
-
-@pytest.mark.timeout(900)
-async def test_an_earlier_build_is_replaced_writers_first_too(fleet: Fleet, load: Load, earlier: Path) -> None:
-    await begun(fleet, load, earlier)
-    await rolled_out(fleet, load, WRITERS_FIRST, PROJECT, new_words=False)
+        assert kept == added, topic.name
+        assert {tuple(facts[report]["contact_channels"]) for report in added} == {(NEW_WAY,)}
+    received = await bodies(fleet.kafka, REPORTS)
+    assert {one["report_id"] for one in received if one.get(NEW_FIELD) is True} == added

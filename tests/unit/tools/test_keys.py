@@ -23,16 +23,11 @@ def test_they_are_made_once(tmp_path: Path) -> None:
     assert len(set(first.values())) == len(first)
 
 
-def test_the_audit_key_of_each_service_follows_from_the_verifiers_and_a_shared_one_of_before_stays(
-    tmp_path: Path,
-) -> None:
-    shared = keys.new_key()
-    keys.write(tmp_path, {keys.FORMER_AUDIT: shared})
+def test_the_audit_key_of_each_service_follows_from_the_verifiers(tmp_path: Path) -> None:
     found = keys.ensure(tmp_path)
-    assert found[keys.FORMER_AUDIT] == shared
     own = {service: found[name] for service, name in keys.AUDIT_KEYS.items()}
     assert own == {service: keys.own_audit_key(found[keys.VERIFIER], service) for service in own}
-    assert len({*own.values(), shared, found[keys.VERIFIER]}) == len(own) + 2
+    assert len({*own.values(), found[keys.VERIFIER]}) == len(own) + 1
 
 
 def test_only_the_owner_can_read_them(tmp_path: Path) -> None:
@@ -47,22 +42,15 @@ def test_a_file_others_can_read_is_refused(tmp_path: Path) -> None:
         keys.ensure(tmp_path)
 
 
-def test_the_file_of_an_older_checkout_keeps_its_keys_gets_new_ones_and_loses_the_staff_token(tmp_path: Path) -> None:
+def test_the_file_of_an_earlier_release_keeps_its_keys_and_gets_new_ones(tmp_path: Path) -> None:
     old = {name: keys.new_key() for name in ("INTAKE_MASTER_KEY", "INTAKE_RECEIPT_KEY", "INTAKE_SIGNING_KEY")}
     path = tmp_path / keys.FILE
-    path.write_text("".join(f"{n}={v}\n" for n, v in {**old, "IEUM_DEMO_TOKEN": "0" * 32}.items()))
+    path.write_text("".join(f"{n}={v}\n" for n, v in old.items()))
     path.chmod(0o600)
     after = keys.ensure(tmp_path)
     assert {name: after[name] for name in old} == old
     assert set(after) == {*keys.KEYS, keys.PUBLIC_ROOTS}
-    assert "IEUM_DEMO_TOKEN" not in path.read_text()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-def test_an_earlier_build_that_ran_in_between_takes_the_key_of_accounts_from_nobody(tmp_path: Path) -> None:
-    right = keys.ensure(tmp_path)
-    keys.write(tmp_path, {**right, "NOTIFY_MASTER_KEY": keys.new_key(), "NOTIFY_ACCOUNT_KEY": keys.new_key()})
-    assert keys.ensure(tmp_path) == right
 
 
 def test_what_somebody_added_stays(tmp_path: Path) -> None:
@@ -91,7 +79,7 @@ def test_a_key_under_a_name_that_was_mistyped_is_not_made_anew(mistyped: str, tm
 
 
 def test_no_key_is_taken_for_another_that_was_mistyped() -> None:
-    names = {*keys.KEYS, keys.PUBLIC_ROOTS, keys.RETIRED, keys.LATER, keys.FORMER_AUDIT, "NOTIFY_SMTP_PASSWORD"}
+    names = {*keys.KEYS, keys.PUBLIC_ROOTS, keys.RETIRED, keys.LATER, "NOTIFY_SMTP_PASSWORD"}
     for name in keys.KEYS:
         assert not get_close_matches(name, names - {name}, cutoff=keys._ALIKE)
 

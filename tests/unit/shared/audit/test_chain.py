@@ -14,7 +14,7 @@ from shared.audit import chain, published
 from shared.audit.anchors import anchor_of
 from shared.audit.chain import START, AuditKeys, ChainVerifier, service_secret
 from shared.audit.documents import document_of, line_of
-from shared.audit.model import SERVICES, Anchor, AuditEntry, AuditOutcome, ChainEntry, ChainFinding
+from shared.audit.model import SERVICES, Anchor, AuditEntry, AuditOutcome, ChainEntry
 
 KEYS = AuditKeys(b"k" * 32)
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -187,44 +187,6 @@ def test_the_key_of_one_service_forges_no_line_of_another() -> None:
         for other, theirs in of.items():
             [line] = chain.link(theirs, service, [entry(1)], 0, START)
             assert chain.is_written_with(keys, service, line) is (service == other)
-
-
-def test_once_a_log_has_its_own_key_the_shared_one_writes_nothing_more() -> None:
-    shared = AuditKeys(b"s" * 32)
-    own = AuditKeys(b"o" * 32, shared)
-    before = chain.link(shared, "intake", [entry(1), entry(2)], 0, START)
-    after = chain.link(own, "intake", [entry(3), entry(4)], 2, before[-1].mac)
-    forged = chain.link(shared, "intake", [entry(5)], 4, after[-1].mac)
-
-    forged_first = chain.link(AuditKeys(b"x" * 32), "intake", [entry(1)], 0, START)
-
-    def findings(keys: AuditKeys, lines: Iterable[ChainEntry]) -> list[ChainFinding]:
-        verifier = ChainVerifier(keys, "intake")
-        for line in lines:
-            verifier.feed(line)
-        return verifier.finish()
-
-    def found(keys: AuditKeys, lines: Iterable[ChainEntry]) -> list[tuple[str, int | None]]:
-        return [(finding.kind, finding.seq) for finding in findings(keys, lines)]
-
-    def said(keys: AuditKeys, lines: Iterable[ChainEntry]) -> list[str]:
-        return [finding.message for finding in findings(keys, lines)]
-
-    assert found(own, [*before, *after]) == []
-    assert found(own, [*before, *after, *forged]) == [("altered", 5)]
-    assert found(AuditKeys(b"o" * 32), before) == [("altered", 1), ("altered", 2)]
-    assert said(AuditKeys(b"o" * 32), before) == [
-        "line 1 was altered or forged, or begun with another key: IEUM_AUDIT_KEY is the one used up to 0.2.0",
-        "line 2 was altered or forged",
-    ]
-    assert said(own, forged_first) == ["line 1 was altered or forged"]
-    assert [chain.keys_that_go_on(own, "intake", last) for last in (None, before[-1], after[-1])] == [own, shared, own]
-    head = chain.sign_anchor(shared, "intake", "head", 5, forged[-1].mac, NOW)
-    kept = chain.sign_anchor(own, "intake", "head", 3, after[0].mac, NOW)
-    assert not chain.has_own_key(own, "intake", [("head", head)])
-    assert chain.has_own_key(own, "intake", [("head", head), ("head", kept)])
-    assert not chain.has_own_key(own, "intake", [("checkpoint", kept)])
-    assert chain.has_own_key(AuditKeys(b"o" * 32), "intake", [])
 
 
 def test_fields_cannot_run_into_each_other() -> None:

@@ -120,17 +120,10 @@ def test_anchors_of_lines_that_were_swept_are_not_held_and_restores_are(tmp_path
     assert published.counts_since(NOW) < NOW - chain.KEPT, "no line that is not swept yet"
 
 
-SHARED = AuditKeys(b"s" * 32)
-CHANGED = {service: AuditKeys(service_secret(b"v" * 32, service), SHARED) for service in KEYS}
-
-
-def audited(before: int, own: int = 0, forged: int = 0) -> list[ChainEntry]:
-    """Intake's log: lines under the shared key, then under its own, then under the shared one again."""
-    lines: list[ChainEntry] = []
-    for signer, count in ((SHARED, before), (KEYS["intake"], own), (SHARED, forged)):
-        entries = [AuditEntry(at=NOW, action="x", where="y", reason=str(forged)) for _ in range(count)]
-        lines += chain.link(signer, "intake", entries, len(lines), lines[-1].mac if lines else chain.START)
-    return lines
+def audited(count: int, *, anew: bool = False) -> list[ChainEntry]:
+    """Intake's log; ``anew``: other lines under the same key."""
+    entries = [AuditEntry(at=NOW, action="x", where="y", reason=str(anew)) for _ in range(count)]
+    return chain.link(KEYS["intake"], "intake", entries, 0, chain.START)
 
 
 def signed(of: ChainEntry, signer: AuditKeys, minute: int = 0) -> str:
@@ -139,8 +132,8 @@ def signed(of: ChainEntry, signer: AuditKeys, minute: int = 0) -> str:
 
 def verified(log: list[ChainEntry], *topic: str) -> tuple[set[str], list[str]]:
     """The kinds of findings about a log held against what was published, and the lines that are no anchors."""
-    found, foreign = published.parse(topic, CHANGED, VERIFIER)
-    verifier = ChainVerifier(CHANGED["intake"], "intake")
+    found, foreign = published.parse(topic, KEYS, VERIFIER)
+    verifier = ChainVerifier(KEYS["intake"], "intake")
     for position in found["intake"].expected():
         verifier.expect(position)
     for one in log:
@@ -150,46 +143,13 @@ def verified(log: list[ChainEntry], *topic: str) -> tuple[set[str], list[str]]:
 
 def test_a_later_anchor_at_the_same_number_takes_no_earlier_ones_place() -> None:
     own = KEYS["intake"]
-    true, anew = audited(0, own=6), audited(0, own=6, forged=1)[:6]
+    true, anew = audited(6), audited(6, anew=True)
     assert [one.mac for one in true] != [one.mac for one in anew]
     topic = [signed(true[3], own), signed(true[5], own)]
     assert verified(true, *topic) == (set(), [])
     forged = [*topic, signed(anew[3], own, 5), signed(anew[5], own, 5)]
     assert verified(anew, *forged) == ({"rewritten"}, [])
     assert verified(true, *forged) == ({"rewritten"}, []), "two lines signed at one number are enough"
-
-
-def test_another_service_with_the_former_key_says_nothing_about_a_log_that_has_its_own() -> None:
-    log = audited(3, own=2)
-    topic = [signed(log[1], SHARED), signed(log[4], KEYS["intake"], 1)]
-    assert verified(log, *topic) == (set(), [])
-    forged = line(chain.sign_anchor(SHARED, "intake", "head", 1_000_000_000, "0" * 64, NOW + timedelta(minutes=2)))
-    assert verified(log, *topic, forged) == (set(), [forged])
-    assert verified(log, topic[0], forged) == ({"bad_mark"}, []), "where no anchor says so, the log's own lines do"
-
-
-def test_a_log_that_goes_on_under_the_former_key_again_is_found() -> None:
-    log = audited(3, own=3)
-    topic = [signed(log[2], SHARED), signed(log[4], KEYS["intake"], 1)]
-    back = audited(3)
-    anew = [*back, *audited(6, forged=1)[3:6]]
-    kinds, foreign = verified(back, *topic)
-    assert (kinds, foreign) == ({"cut_off"}, [])
-    forged = [signed(anew[4], SHARED, 2), signed(anew[5], SHARED, 3)]
-    kinds, foreign = verified(anew, *topic, *forged)
-    assert "rewritten" in kinds
-    assert foreign == forged
-
-
-def test_what_a_restore_lost_does_not_end_the_former_key() -> None:
-    log = audited(3, own=3)
-    topic = [signed(log[2], SHARED), signed(log[4], KEYS["intake"], 1)]
-    kept = Anchor(3, log[2].mac, NOW + timedelta(minutes=2), "")
-    noted = published.restore_line(VERIFIER, "intake", kept, "ieum-1")
-    anew = audited(8)
-    assert verified(anew, *topic, noted, signed(anew[7], SHARED, 3)) == (set(), [])
-    again = published.restore_line(VERIFIER, "intake", Anchor(2, log[1].mac, NOW + timedelta(minutes=4), ""), "ieum-0")
-    assert verified(anew[:2], *topic, noted, again) == (set(), []), "an older backup after the first"
 
 
 def test_a_published_line_stays_one_line_whatever_is_in_it_and_strange_ones_fill_no_disk(tmp_path: Path) -> None:
@@ -208,7 +168,7 @@ async def test_what_the_store_says_keeps_no_head_of_this_process_from_being_publ
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(connect=False)
-    log = AuditLog(client["none"], CHANGED["intake"], ManualClock(NOW), "intake", None)
+    log = AuditLog(client["none"], KEYS["intake"], ManualClock(NOW), "intake", None)
     held: list[Anchor | Exception | None] = [None]
 
     async def get(_: str) -> Anchor | None:
@@ -225,18 +185,14 @@ async def test_what_the_store_says_keeps_no_head_of_this_process_from_being_publ
         None,
         anchor(4, 0),
         anchor(1_000, 0, signer="analytics"),
-        chain.sign_anchor(SHARED, "intake", "head", 1_000, "ab" * 32, NOW),
         TransientError("store: away"),
         anchor_of({"_id": "head", "mac": "ab"}),
     ]
     held[0] = forged[2]
     assert await log.newest_head() is None, "at the start only what is genuine"
-    held[0] = forged[4]
+    held[0] = forged[3]
     with pytest.raises(TransientError):
         await log.newest_head()
-    held[0] = forged[3]
-    assert await log.newest_head() == forged[3], "a log that was never changed goes on under the former key"
-    log._keys = log.keys
     await log._sign_head(5, "ab" * 32)
     for one in forged:
         held[0] = one
