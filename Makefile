@@ -102,7 +102,7 @@ secrets: venv ## print the local secrets: whoever has them reads every report st
 	@$(LOCAL) secrets
 
 ##@ Keep it
-.PHONY: backup verify-backup forecast restore finish-upgrade
+.PHONY: backup verify-backup forecast restore
 backup: venv ## an encrypted archive of stores, topics and offsets while it runs (TO=folder KEYS=folder; by default backups and backup-keys below IEUM_VAR_DIR)
 	@$(PY) -m tools.backup take $(if $(TO),--to '$(TO)') $(if $(KEYS),--keys '$(KEYS)')
 
@@ -114,10 +114,6 @@ forecast: venv ## how much disk the years will take, from an archive of what run
 
 restore: venv ## put an archive into an empty installation, erasures replayed (FROM=archive KEYS=folder REGISTER=folder; NO_REGISTER=1)
 	@$(PY) -m tools.backup restore '$(or $(FROM),$(error say which: make restore FROM=archive KEYS=folder REGISTER=folder))' $(if $(KEYS),--keys '$(KEYS)') $(if $(NO_REGISTER),--without-register,--register '$(or $(REGISTER),$(error say where the erasure register is: REGISTER=folder))')
-
-finish-upgrade: venv ## once the last process of the earlier build is gone: take away what only it needed
-	@$(LOCAL) in notify services.notify.migrations finish
-	@$(LOCAL) in routing services.routing.migrations finish
 
 ##@ Check it
 check: venv ## format, lint, types, import rules, generated documents (a minute)

@@ -4,9 +4,10 @@ motor is the only thing to swap when PyMongo's own asyncio client takes its plac
 here it is named only where documents are read and written.
 """
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any, Final
 
@@ -38,6 +39,7 @@ RESTORE: Final = "restore"
 RESTORED: Final = "restored"
 """Collection of analytics, and the id of the one document in it, which a restore leaves: ``at``, when it ended."""
 
+_FIRST_LOOK_S: Final = 2.0
 SLICE: Final = 100
 """Ids looked up at once: the embedded store does nothing else for as long, 4 ms (measured)."""
 DUPLICATE_KEY: Final = 11000
@@ -151,6 +153,29 @@ async def refuse_unfinished_restore(database: AsyncIOMotorDatabase[Document]) ->
             f"store {database.name}: the restore of {found.get('backup')} is not finished, erasures may not have been"
             " replayed; finish it (docs/how-to/restore.md) before anything serves"
         )
+
+
+async def check_restore(settings: StoreSettings, service: str) -> None:
+    """Raises ``FatalError``, before a process answers anybody, where the restore of its database is not finished.
+
+    A store that does not answer within two seconds is asked again by ``wait_until_ready``; nothing is read before.
+    """
+    database = connect(settings, service)
+    try:
+        with suppress(TransientError, TimeoutError):
+            async with asyncio.timeout(_FIRST_LOOK_S):
+                await refuse_unfinished_restore(database)
+    finally:
+        database.client.close()
+
+
+async def check_restore_when_ready(settings: StoreSettings, service: str, clock: Clock) -> None:
+    """Check as ``check_restore`` once the store answers: for a process that begins without it, beside the rest."""
+    database = connect(settings, service)
+    try:
+        await wait_until_ready(database, clock)
+    finally:
+        database.client.close()
 
 
 async def store_time(database: AsyncIOMotorDatabase[Document]) -> datetime:

@@ -39,8 +39,7 @@ from shared.identity.source import over_http as identity_over_http
 from shared.jobs import Jobs
 from shared.kafka.broker import KafkaClient
 from shared.kafka.reader import PartitionReader
-from shared.migrations import admit
-from shared.mongo import connect, until_done, wait_until_ready
+from shared.mongo import check_restore, connect, until_done, wait_until_ready
 from shared.settings import KafkaSettings, StoreSettings, load
 from shared.store_clock import LOOK_S, StoreClock
 from shared.web.app import Documentation, create_app
@@ -195,7 +194,7 @@ async def run() -> None:
     """The process: pages at once, counting as soon as store and Kafka are there; until then health says what is not."""
     settings, bus_settings, store_settings = load(AnalyticsSettings), load(KafkaSettings), load(StoreSettings)
     log.configure("analytics", settings.log_level)
-    await admit(store_settings, "analytics")
+    await check_restore(store_settings, "analytics")
     analytics = build(settings, bus_settings, store_settings, SystemClock())
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(serve(analytics.app, settings.host, settings.port), name="http-server")

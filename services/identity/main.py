@@ -40,7 +40,7 @@ from services.identity.sign_in.confirm_pages import confirm_router
 from services.identity.sign_in.pages import sign_in_router
 from services.identity.sign_in.repository import DelayStore
 from services.identity.sign_in.service import SignIn
-from shared import log, migrations, mongo, process
+from shared import log, mongo, process
 from shared.audit.entries import denial_recorder
 from shared.audit.pages import audit_router
 from shared.audit.published import PUBLISH_S, AnchorPublisher
@@ -318,7 +318,7 @@ async def run() -> None:
     """The process: pages at once, sign-ins as soon as the store is there."""
     settings, bus_settings, store_settings = load(IdentitySettings), load(KafkaSettings), load(StoreSettings)
     log.configure(SERVICE, settings.log_level)
-    await migrations.admit(store_settings, "identity")
+    await mongo.check_restore(store_settings, "identity")
     identity = build(settings, bus_settings, store_settings, SystemClock())
     process.spare_what_is_built()
     async with asyncio.TaskGroup() as tasks:

@@ -87,7 +87,7 @@ from services.intake.webform.drafts import Drafts
 from services.intake.webform.renderer import FormRenderer
 from services.intake.webform.repository import DraftRepository
 from services.intake.webform.returning import Returning
-from shared import log, migrations, mongo
+from shared import log, mongo
 from shared.audit.entries import denial_recorder
 from shared.audit.pages import audit_router
 from shared.audit.published import PUBLISH_S, AnchorPublisher
@@ -479,7 +479,7 @@ async def run() -> None:
     """The process: pages and API at once, store and Kafka as soon as they are there."""
     settings, bus_settings, store_settings = load(IntakeSettings), load(KafkaSettings), load(StoreSettings)
     log.configure("intake", settings.log_level)
-    await migrations.admit(store_settings, "intake")
+    await mongo.check_restore(store_settings, "intake")
     intake = build(settings, bus_settings, store_settings, SystemClock())
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(intake.work(), name="work")

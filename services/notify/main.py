@@ -39,7 +39,6 @@ from services.notify.escalation.jobs import ALIVE_S, FarTimers, StoreGauges, Wor
 from services.notify.escalation.jobs import EVERY_S as GAUGES_S
 from services.notify.escalation.repository import RECENT_S, RecentAlertStore, WorkerStore
 from services.notify.escalation.service import EscalationWorker
-from services.notify.migrations import STEPS
 from services.notify.request_audit import RequestAudit
 from services.notify.settings import NotifySettings
 from services.notify.team.directory import POLL_S as DIRECTORY_S
@@ -47,7 +46,7 @@ from services.notify.team.directory import StaffDirectory
 from services.notify.team.pages import TeamPages, team_router
 from services.notify.team.repository import CenterStore, RotaStore
 from services.notify.team.service import DutyService
-from shared import log, migrations, mongo, process
+from shared import log, mongo, process
 from shared.audit.entries import denial_recorder
 from shared.audit.pages import audit_router
 from shared.audit.published import PUBLISH_S, AnchorPublisher
@@ -120,7 +119,6 @@ class Notify:
         await mongo.until_done(self._prepare, self.clock, "preparing the store")
 
     async def _prepare(self) -> None:
-        await migrations.migrate(self.cases.database, STEPS, self.clock)
         await self.cases.prepare()
         await self.dead_letter_store.prepare()
         await self.drill_store.prepare()
@@ -345,7 +343,7 @@ async def run() -> None:
     """The process: pages at once, alerts as soon as store and Kafka are there."""
     settings, bus_settings, store_settings = load(NotifySettings), load(KafkaSettings), load(StoreSettings)
     log.configure(SERVICE, settings.log_level)
-    await migrations.admit(store_settings, "notify", STEPS)
+    await mongo.check_restore(store_settings, "notify")
     notify = build(settings, bus_settings, store_settings, SystemClock())
     process.spare_what_is_built()
     async with asyncio.TaskGroup() as tasks:

@@ -18,7 +18,6 @@ from services.routing.console.live_stream import LiveFeed, OpenStreams, stream_r
 from services.routing.console.pages import page_router
 from services.routing.console.rule_page import rule_router
 from services.routing.consumers import consumers
-from services.routing.migrations import STEPS
 from services.routing.models import LiveLoads
 from services.routing.problem_table import PROBLEMS
 from services.routing.read_model import DecisionStore
@@ -29,7 +28,7 @@ from services.routing.state.changelog import Changelog
 from services.routing.state.folder import StateFolder, this_boot
 from services.routing.state.loads import MEASURE_SECONDS, LoadPublisher, LoadView, load_keys
 from services.routing.state.restorer import AGAIN_S, Restorer
-from shared import log, migrations, mongo
+from shared import log, mongo
 from shared.centers import PACKAGED, Fault, TableSets
 from shared.clock import Clock, SystemClock
 from shared.health import Health
@@ -227,7 +226,7 @@ async def run() -> None:
     """The process. Pages answer at once, decisions begin as soon as Kafka is there; the store is not waited for."""
     settings, bus_settings, store_settings = load(RoutingSettings), load(KafkaSettings), load(StoreSettings)
     log.configure(SERVICE, settings.log_level)
-    await migrations.admit(store_settings, "routing", STEPS)
+    await mongo.check_restore(store_settings, "routing")
     routing = build(settings, bus_settings, store_settings, SystemClock())
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -235,7 +234,7 @@ async def run() -> None:
             tasks.create_task(routing.jobs.run(), name="jobs")
             tasks.create_task(routing.streams.run(), name="live-streams")
             tasks.create_task(
-                migrations.admit_whenever(store_settings, SERVICE, STEPS, SystemClock()), name="store-admission"
+                mongo.check_restore_when_ready(store_settings, SERVICE, SystemClock()), name="restore-check"
             )
             tasks.create_task(serve(routing.app, settings.host, settings.port), name="http-server")
             await routing.start()

@@ -32,7 +32,6 @@ MODULES: Final = (
     "shared.jobs",
     "shared.kafka.broker",
     "shared.kafka.reader",
-    "shared.migrations",
     "shared.mongo",
     "shared.outbox",
     "shared.web.app",

@@ -14,7 +14,7 @@ from services.notify.auditor.service import EVERY_S as LOOK_S
 from services.notify.auditor.service import Auditor
 from services.notify.channels.messages import alarm_mail
 from services.notify.settings import AlertSettings
-from shared import certificates, log, migrations, mongo
+from shared import certificates, log, mongo
 from shared.certificates import CertificateWatch
 from shared.clock import Clock, SystemClock
 from shared.health import Health
@@ -126,12 +126,10 @@ async def run() -> None:
     """The process."""
     settings, bus_settings, store_settings = load(AlertSettings), load(KafkaSettings), load(StoreSettings)
     log.configure("notify-auditor", settings.log_level)
-    await migrations.admit(store_settings, DATABASE)
+    await mongo.check_restore(store_settings, DATABASE)
     process = AuditorProcess(settings, bus_settings, store_settings, SystemClock())
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(
-            migrations.admit_whenever(store_settings, DATABASE, (), SystemClock()), name="store-admission"
-        )
+        tasks.create_task(mongo.check_restore_when_ready(store_settings, DATABASE, SystemClock()), name="restore-check")
         tasks.create_task(process.work(), name="work")
         tasks.create_task(
             serve(application(settings, process.health), settings.host, settings.port), name="http-server"

@@ -14,7 +14,7 @@ import pytest
 
 from services.analytics.releases.repository import Register
 from services.intake.retention import replay
-from shared import migrations, mongo
+from shared import mongo
 from shared.audit.chain import AuditKeys
 from shared.audit.store import AuditLog
 from shared.clock import SystemClock
@@ -115,7 +115,7 @@ async def test_what_was_lost_is_restored_and_what_was_erased_since_stays_erased(
         assert "sealed" in (await database.reports.find_one({"_id": erased.report_id}) or {})
         for service in ("intake", "notify", "analytics", "identity", "routing"):
             with pytest.raises(FatalError, match="is not finished"):
-                await migrations.admit(store, service)
+                await mongo.check_restore(store, service)
         with pytest.raises(restoring.TargetError, match="before all of it was back and erasures were made again"):
             restoring.refuse_unless_replayed(store)
 
@@ -124,7 +124,7 @@ async def test_what_was_lost_is_restored_and_what_was_erased_since_stays_erased(
             audit = AuditLog(mongo.connect(store, service), AuditKeys(b"a" * 32), clock, service, None)
             assert await audit.verify() == []
         with pytest.raises(FatalError, match="is not finished"):
-            await migrations.admit(store, "identity")
+            await mongo.check_restore(store, "identity")
         restoring.finish(store)
         assert await Register(mongo.connect(store, "analytics")).restored_at() is not None
 

@@ -13,9 +13,7 @@ from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStart
 from services.notify.cases.projection import fold
 from services.notify.cases.repository import INDEXES, CaseStore, Change
 from services.notify.escalation.rules import Rules
-from services.notify.migrations import STEPS
-from shared import migrations, mongo, outbox
-from shared.clock import SystemClock
+from shared import mongo
 from shared.jobs import Skipped
 from shared.settings import StoreSettings
 from tests.unit.notify.samples import NOW, TRACE, event
@@ -138,15 +136,3 @@ async def test_every_query_uses_an_index_and_every_index_is_used(
             assert ("limit" in one) != (name in UNBOUNDED), f"{name} reads as much as there is: {one}"
     assert used == {index.document["name"] for index in INDEXES}
     database.client.close()
-
-
-async def test_indexes_of_earlier_builds_go(store_settings: StoreSettings) -> None:
-    store = CaseStore(mongo.connect(store_settings, "notify"))
-    await store.collection.create_index([("wake_at", 1)], name="wake_at")
-    await store.collection.create_index([("offered_to", 1)], name="offered_to")
-    assert await migrations.migrate(store.database, STEPS, SystemClock()) == ["drop-former-indexes"]
-    assert await migrations.migrate(store.database, STEPS, SystemClock()) == []
-    await store.prepare()
-    kept = (await store.collection.index_information()).keys()
-    assert kept == {"_id_", *(index.document["name"] for index in INDEXES)}
-    assert outbox.SINCE not in kept, "the relay makes its own"
