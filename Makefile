@@ -131,8 +131,9 @@ conformance: venv ## does a server speak the intake API (URL=http://127.0.0.1:80
 test: venv ## every kind of proof, in eight minutes (S=routing: what tells that this service is whole)
 	@$(PY) -m tools.testing test $(if $(S),--service '$(S)')
 
-test-all: venv ## all other tests but the long ones (twenty minutes)
+test-all: venv ## all other tests but the long ones, and mutants of changed lines of rules (twenty minutes; BASE=v1.0.0: since then)
 	@$(PY) -m tools.testing test-all
+	@$(PY) -m tests.mutation --changed $(BASE)
 
 engines: venv ## keep a broker and a store running for tests (make engines-down stops them)
 	@$(PY) -m tools.testing engines
@@ -162,7 +163,7 @@ chaos-page: venv ## write what `make chaos-long` found into the documentation
 	@$(PY) -m tests.chaos page
 	@$(PY) -m tools.docs_generation
 
-torture: venv ## ownership under many interleavings, routing under fire, 100,000 wrong bodies, everything broken 200 times, ten years of releases under attack, mutants of the rule (resumable, var/torture)
+torture: venv ## ownership under many interleavings, routing under fire, 100,000 wrong bodies, everything broken 200 times, ten years of releases under attack, mutants of every rule (resumable, var/torture)
 	@IEUM_OWNERSHIP_EXAMPLES=$${IEUM_OWNERSHIP_EXAMPLES:-300} $(PY) -m pytest tests/integration/ownership -q --show-capture=no
 	@$(PY) -m tests.integration.routing.torture
 	@$(PY) -m tests.integration.routing.torture --broken

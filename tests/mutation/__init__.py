@@ -1,1 +1,1 @@
-"""Mutation testing of routing's decisions: does a test notice when the rule is changed in one place?"""
+"""Mutation testing of the rules: does a unit test notice when a rule is changed in one place?"""

@@ -1,176 +1,186 @@
-"""Change routing's rule in one place after the other and see whether a test notices: ``python -m tests.mutation``.
+"""Change the rules in one place after the other and see whether a unit test notices: ``python -m tests.mutation``.
 
-Works in a copy of the sources below ``var/torture/mutation`` and goes on where it was stopped, unless anything it rests
-on has changed. The result is ``var/torture/mutation.json``; a survivor without a reason in ``survivors.yaml`` fails.
+mutmut makes the mutants and tries each with the tests that reach its function. The table of scores and the survivors
+are written to ``var/mutation``. Ctrl-C stops it; ``--resume`` goes on where it stopped.
 """
 
 import argparse
-import hashlib
 import json
 import os
+import re
 import shutil
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import chdir
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Final, NamedTuple
 
-import yaml
-
-from shared.settings import load
-from tests.mutation.judgement import SURVIVED, Change, Verdict, change_of, judge, reasons_of
 from tools.local.settings import LocalSettings
 
-ROOT = Path(__file__).parents[2]
-SOURCES = ("services", "shared", "clients", "tools", "tests")
-RESTS_ON = (
-    "services/routing",
-    "shared/centers",
-    "shared/events",
-    "tests/unit/routing",
-    "tests/integration/routing/verifier.py",
-    "tools/demo/ledger.py",
-    "tests/mutation/caches.py",
-    "tests/mutation/profile.py",
-    "pyproject.toml",
-)
-"""What may change a mutant's fate."""
-ROUTING = "services/routing"
-FOLDERS = ("assignment", "transitions")
+ROOT: Final = Path(__file__).parents[2]
+RULES: Final = "services/*/*/rules.py"
+"""Tested by the folder of unit tests that mirrors theirs, or by all of the service where there is none."""
+OTHERS: Final = {
+    "services/analytics/counting/project.py": "tests/unit/analytics/counting/test_project.py",
+    "services/analytics/releases/suppression.py": "tests/unit/analytics/releases/test_suppression.py",
+    "services/intake/submissions/urgency.py": "tests/unit/intake/submissions/test_urgency.py",
+    "services/routing/assignment/geography.py": "tests/unit/routing",
+    "services/routing/assignment/replay.py": "tests/unit/routing",
+    "services/routing/transitions/records.py": "tests/unit/routing",
+    "services/routing/transitions/transfers.py": "tests/unit/routing",
+}
+"""Pure decisions under another name, and their tests."""
+LEAST_SCORE: Final = 0.7
+"""Of each module. The rest are mostly mutants that change nothing: a text, a default, an argument given twice."""
+SURVIVED: Final = frozenset({0, 5, 33})
+"""Exit codes of a run in which no test failed, or which no test reaches. Any other number: somebody noticed."""
+
+Lines = Mapping[str, Sequence[int]]
+
+
+class Score(NamedTuple):
+    """What became of the mutants of one module."""
+
+    module: str
+    mutants: int
+    killed: int
+    survivors: tuple[str, ...]
+
+    @property
+    def share(self) -> float:
+        """The mutation score: which part of those tried was noticed."""
+        tried = self.killed + len(self.survivors)
+        return self.killed / tried if tried else 1
 
 
 def main() -> int:
-    """Run what is left to run and judge; 1 if something is left to be done."""
+    """Try the mutants and print the table; 1 if a module is below the least score."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("modules", nargs="*", help="only modules whose paths hold one of these words")
     parser.add_argument("--children", type=int, default=os.cpu_count() or 1, help="processes side by side")
-    parser.add_argument("--minutes", type=float, help="stop after so many and go on next time")
+    parser.add_argument("--resume", action="store_true", help="keep what was tried, although tests may have changed")
     parser.add_argument(
-        "--survivors",
-        action="store_true",
-        help="try only those again that survived so far, for working on tests: what was killed counts as killed",
+        "--changed",
+        nargs="?",
+        const="",
+        metavar="BASE",
+        help="only lines changed since BASE; without it, since the branch left main, or on main since the last commit",
     )
     given = parser.parse_args()
-    folder = load(LocalSettings).var.resolve() / "torture"
-    copy = folder / "mutation"
-    _copy_sources(copy)
-    if given.survivors:
-        _forget_survivors(copy)
-    else:
-        _forget_if_changed(copy)
-    seconds = _mutate(copy, given.children, given.minutes)
-    codes = _codes(copy)
-    left = [name for name, code in codes.items() if code is None]
-    if left or not codes:
-        print(f"{len(codes) - len(left)} of {len(codes)} mutants tried; run it again to go on")
+    tests = {module: path for module, path in tests_of().items() if _any_in(given.modules, module)}
+    try:
+        lines = None if given.changed is None else changed_lines(given.changed or _base(), ROOT)
+    except subprocess.CalledProcessError as error:
+        parser.error(f"git: {error.stderr.strip()}")
+    if lines is not None:
+        tests = {module: path for module, path in tests.items() if module in lines}
+    if not tests:
+        print("mutation: no line of a rule to try")
+        return 0
+    folder = LocalSettings().var.resolve() / "mutation"
+    work = folder / ("whole" if lines is None else "changed")
+    if lines is not None or not given.resume:
+        shutil.rmtree(work, ignore_errors=True)
+    sound = _run_mutmut(work, tests, lines, given.children)
+    scores = [_score(work, module) for module in tests]
+    if not sound and any(score.mutants for score in scores):
+        print(f"mutmut could not try them: {work / 'run.log'}")
         return 1
-    known = {name: code for name, code in codes.items() if code is not None}
-    told = yaml.safe_load((ROOT / "tests/mutation/survivors.yaml").read_text("utf-8"))
-    verdict = judge(known, _survivors(copy, known), reasons_of(told))
-    _write(folder / "mutation.json", verdict, len(known), seconds, afresh=not given.survivors)
-    _tell(verdict, len(known))
-    return 0 if verdict.sound else 1
+    table = _table(scores)
+    (folder / f"{work.name}.md").write_text(f"{table}\n", encoding="utf-8")
+    if lines is not None and sound:
+        print((work / "survivors.diff").read_text(encoding="utf-8"))
+    print(table)
+    return 1 if any(score.share < LEAST_SCORE for score in scores) else 0
 
 
-def _copy_sources(copy: Path) -> None:
-    for name in SOURCES:
-        shutil.rmtree(copy / name, ignore_errors=True)
-        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy2(ROOT / "pyproject.toml", copy)
+def tests_of() -> dict[str, str]:
+    """Every module whose rules are mutated, with the tests that must notice."""
+    found = dict(OTHERS)
+    for path in ROOT.glob(RULES):
+        package = path.parent.relative_to(ROOT / "services")
+        mirror = f"tests/unit/{package}"
+        exists = (ROOT / mirror).exists()
+        found[f"services/{package}/rules.py"] = mirror if exists else f"tests/unit/{package.parent}"
+    return dict(sorted(found.items()))
 
 
-def _forget_if_changed(copy: Path) -> None:
-    digest = hashlib.sha256()
-    for path in _files():
-        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
-    stands_for = copy / "stands-for"
-    if not stands_for.exists() or stands_for.read_text() != digest.hexdigest():
-        shutil.rmtree(copy / "mutants", ignore_errors=True)
-        stands_for.write_text(digest.hexdigest())
+def changed_lines(base: str, tree: Path) -> Lines:
+    """The lines of each file that differ from ``base``, committed or not."""
+    diff = _git(tree, "diff", "-U0", "--no-prefix", base, "--", "services")
+    found: dict[str, list[int]] = {}
+    file = ""
+    for line in diff.splitlines():
+        if line.startswith("+++ "):
+            file = line.removeprefix("+++ ")
+        elif hunk := re.match(r"@@ \S+ \+(\d+)(?:,(\d+))? @@", line):
+            first, count = int(hunk[1]), int(hunk[2] or 1)
+            found.setdefault(file, []).extend(range(first, first + count))
+    return {file: numbers for file, numbers in found.items() if numbers}
 
 
-def _forget_survivors(copy: Path) -> None:
-    for meta in _metas(copy):
-        told = json.loads(meta.read_text())
-        codes = told["exit_code_by_key"]
-        told["exit_code_by_key"] = {name: None if code in SURVIVED else code for name, code in codes.items()}
-        meta.write_text(json.dumps(told))
+def _base() -> str:
+    """Where the branch left main; on main the commit before; in a clone of one commit that one."""
+    head = _git(ROOT, "rev-parse", "HEAD").strip()
+    for asked in (("merge-base", "HEAD", "main"), ("rev-parse", "HEAD~1")):
+        with suppress(subprocess.CalledProcessError):
+            base = _git(ROOT, *asked).strip()
+            if base != head:
+                return base
+    return head
 
 
-def _files() -> Iterator[Path]:
-    for name in RESTS_ON:
-        path = ROOT / name
-        files = [path] if path.is_file() else path.rglob("*")
-        yield from sorted(f for f in files if f.is_file() and "__pycache__" not in f.parts)
+def _git(tree: Path, *arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=tree, capture_output=True, text=True, check=True).stdout
 
 
-def _mutate(copy: Path, children: int, minutes: float | None) -> float:
-    """Let mutmut try what it has not tried; seconds it took."""
-    started = time.monotonic()
-    command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(children)]
-    with (copy / "run.log").open("wb") as output:
-        # In a session of its own: what it has forked ends with it, and what has been tried is kept.
-        running = subprocess.Popen(command, cwd=copy, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
-        try:
-            running.wait(None if minutes is None else minutes * 60)
-        except subprocess.TimeoutExpired:
-            os.killpg(running.pid, signal.SIGTERM)
-            running.wait()
-    return time.monotonic() - started
+def _any_in(words: Sequence[str], module: str) -> bool:
+    return not words or any(word in module for word in words)
 
 
-def _metas(copy: Path) -> list[Path]:
-    return sorted(meta for folder in FOLDERS for meta in (copy / "mutants" / ROUTING / folder).glob("*.meta"))
-
-
-def _codes(copy: Path) -> dict[str, int | None]:
-    codes: dict[str, int | None] = {}
-    for meta in _metas(copy):
-        codes |= json.loads(meta.read_text())["exit_code_by_key"]
-    return codes
-
-
-def _survivors(copy: Path, codes: dict[str, int]) -> list[Change]:
-    with chdir(copy):
-        # mutmut reads the folder's configuration when it is imported.
-        from mutmut.mutation.diff_apply import get_diff_for_mutant  # noqa: PLC0415  # as said above
-
-        found = []
-        for name in sorted(name for name, code in codes.items() if code in SURVIVED):
-            folder, module = name.removeprefix("services.routing.").split(".")[:2]
-            found.append(change_of(name, get_diff_for_mutant(name, path=f"{ROUTING}/{folder}/{module}.py")))
-        return found
-
-
-def _write(path: Path, verdict: Verdict, mutants: int, seconds: float, *, afresh: bool) -> None:
-    result: dict[str, Any] = {
-        "mutants": mutants,
-        "killed": verdict.killed,
-        "timed_out": verdict.timed_out,
-        "survivors": [change._asdict() | {"why": why} for change, why in verdict.reasoned.items()],
-        "without_reason": [change._asdict() for change in verdict.without_reason],
-        "reasons_without_survivor": [change._asdict() for change in verdict.without_survivor],
-        "unclear": verdict.unclear,
-        "sound": verdict.sound,
-        "all_tried_with_these_tests": afresh,
-        "seconds_of_the_last_run": round(seconds),
+def _run_mutmut(work: Path, tests: Mapping[str, str], lines: Lines | None, children: int) -> bool:
+    """Run it in a folder of its own, so that the tree stays as it is."""
+    work.mkdir(parents=True, exist_ok=True)
+    for name in ("services", "shared", "clients", "tools", "tests", "docs", "deploy", "pyproject.toml"):
+        (work / name).unlink(missing_ok=True)
+        (work / name).symlink_to(ROOT / name)
+    settings = {
+        "source_paths": ["services"],
+        "only_mutate": list(tests),
+        "also_copy": ["shared", "clients", "tools", "docs", "deploy"],
+        "pytest_add_cli_args": ["-p", "tests.mutation.profile", "-p", "no:cacheprovider"],
+        "pytest_add_cli_args_test_selection": sorted(set(tests.values())),
     }
-    path.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n")
+    rows = ["[mutmut]", "use_git_change_detection = false", "track_dependencies = false", "timeout_constant = 5.0"]
+    rows += [f"{name} =\n    " + "\n    ".join(values) for name, values in settings.items()]
+    (work / "setup.cfg").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    script = str(Path(__file__).with_name("run_mutmut.py"))
+    command = [sys.executable, script, json.dumps(lines), str(children), json.dumps(sorted(SURVIVED))]
+    with (work / "run.log").open("wb") as output:
+        running = subprocess.Popen(command, cwd=work, stdout=output, stderr=subprocess.STDOUT)
+        with suppress(KeyboardInterrupt):
+            running.wait()
+    return running.wait() == 0
 
 
-def _tell(verdict: Verdict, mutants: int) -> None:
-    print(f"{mutants} mutants: {verdict.killed} killed, {verdict.timed_out} by a time limit,", end=" ")
-    print(f"{len(verdict.reasoned)} survive for a written reason")
-    for what, changes in (
-        ("survives without a reason", verdict.without_reason),
-        ("has a reason and does not survive", verdict.without_survivor),
-    ):
-        for function, was, becomes in changes:
-            print(f"{what}: in {function}\n    was:     {was}\n    becomes: {becomes}")
-    for name, code in verdict.unclear.items():
-        print(f"ended in no known way ({code}): {name}")
+def _score(work: Path, module: str) -> Score:
+    meta = work / "mutants" / f"{module}.meta"
+    codes = json.loads(meta.read_text(encoding="utf-8"))["exit_code_by_key"] if meta.exists() else {}
+    survivors = sorted(name for name, code in codes.items() if code in SURVIVED)
+    untried = sum(code is None for code in codes.values())
+    return Score(module, len(codes), len(codes) - untried - len(survivors), tuple(survivors))
+
+
+def _table(scores: Sequence[Score]) -> str:
+    rows = ["| module | mutants | killed | survived | not tried | score |", "|---|--:|--:|--:|--:|--:|"]
+    survivors = tuple(name for score in scores for name in score.survivors)
+    total = Score("all", sum(s.mutants for s in scores), sum(s.killed for s in scores), survivors)
+    for s in (*scores, total):
+        left = s.mutants - s.killed - len(s.survivors)
+        name = s.module.removeprefix("services/").removesuffix(".py")
+        rows.append(f"| {name} | {s.mutants} | {s.killed} | {len(s.survivors)} | {left} | {s.share:.0%} |")
+    return "\n".join(rows)
 
 
 if __name__ == "__main__":
