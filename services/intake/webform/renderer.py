@@ -227,6 +227,7 @@ class FormRenderer:
         by_email, chosen = ContactChannel.EMAIL, typed.all("contact_channels")
         return found | {
             "short_channels": [one for one in found["contact_channels"] if one[0] in chosen or one[0] != by_email],
+            "synthesised": form.options([words.SYNTHESISED], translate),
             "consents": form.options(words.CONSENTS, translate),
             "may_leave_message": form.options([("yes", words.VOICEMAIL)], translate),
             "language": [tuple(tongue) for tongue in words.TONGUES],

@@ -160,9 +160,15 @@ _YOUNG: Final[Mapping[str, str]] = {
 """Fields in plain words, on the path for children."""
 
 
+_OF_PATH: Final[Mapping[str, Mapping[str, str]]] = {
+    "now": {"accounts": n("Their account or address")},
+    "young": _YOUNG,
+}
+
+
 def labels(path: str) -> Mapping[str, str]:
     """Return the labels of the fields on a path."""
-    return {**LABELS, **_YOUNG} if path == "young" else LABELS
+    return {**LABELS, **_OF_PATH.get(path, {})}
 
 
 LABELS: Final[Mapping[str, str]] = {

@@ -5,7 +5,7 @@ contact, send), and one for children in plain words. A path answers for the repo
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from shared.centers import districts_of
@@ -98,6 +98,16 @@ class FormStep:
     path: str = ""
     follows_up: bool = False
     """It asks only for what an earlier answer needs, so it is not to be left empty."""
+    offers: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """Of a field that has its place on another page: the values that this one offers, leaving the others as they are.
+    """
+
+    def chosen(self, name: str, known: Typed, sent: Typed) -> tuple[str, ...]:
+        """The values of one of its fields once the page was sent."""
+        if (offered := self.offers.get(name)) is None:
+            return sent.all(name)
+        kept = tuple(value for value in known.all(name) if value not in offered)
+        return (*kept, *(value for value in sent.all(name) if value in offered))
 
     def asked(self, typed: Typed) -> tuple[str, ...]:
         """The fields that are asked of who gave these answers."""
@@ -128,7 +138,12 @@ STEPS: Final = (
 PATHS: Final[Mapping[str, tuple[FormStep, ...]]] = {
     "": STEPS,
     NOW: (
-        FormStep("now", ("money_demanded", "threat_deadline", "age_band"), path=NOW),
+        FormStep(
+            "now",
+            ("money_demanded", "threat_deadline", "harm_types", "accounts", "age_band"),
+            path=NOW,
+            offers={"harm_types": (HarmType.SYNTHESIS,)},
+        ),
         FormStep("now-contact", ("contact_channels", "phone", "email", "not_safe"), path=NOW),
     ),
     YOUNG: (
@@ -173,7 +188,7 @@ def shown(typed: Typed) -> list[tuple[FormStep, tuple[str, ...]]]:
     found: list[tuple[FormStep, tuple[str, ...]]] = []
     known: set[str] = set()
     for one in [*way(typed), *(one for one in STEPS if one.applies(typed))]:
-        if fields := tuple(name for name in one.asked(typed) if name not in known):
+        if fields := tuple(name for name in one.asked(typed) if name not in known and name not in one.offers):
             found.append((one, fields))
             known |= set(fields)
     return found
@@ -219,7 +234,7 @@ def open_step(typed: Typed) -> str | None:
 def place_of(control: str, typed: Typed | None = None) -> str:
     """The page a control stands on: one of the path where it has one."""
     path = PATHS.get(typed.one(PATH), STEPS) if typed is not None else STEPS
-    return next((one.slug for one in (*path, *STEPS) if control in one.controls), CHECK)
+    return next((one.slug for one in (*path, *STEPS) if control in one.controls and control not in one.offers), CHECK)
 
 
 def entered(typed: Typed, one: FormStep) -> Typed:
@@ -243,9 +258,9 @@ def taken(known: Typed, slug: str, sent: Typed, *, leaving: bool = False) -> Typ
     leaves may be reporting for another.
     """
     known = known if leaving else entered(known, _BY_SLUG[slug])
-    mine = _BY_SLUG[slug].controls
-    kept = {name: values for name, values in known.values.items() if name not in mine}
-    found = kept | {name: sent.all(name) for name in mine if sent.all(name)}
+    one = _BY_SLUG[slug]
+    kept = {name: values for name, values in known.values.items() if name not in one.controls}
+    found = kept | {name: values for name in one.controls if (values := one.chosen(name, known, sent))}
     if leaving or found.get("role", (Role.VICTIM,)) != (Role.VICTIM,):
         found.pop(PATH, None)  # both short paths are for who was harmed
     return Typed(found)

@@ -56,6 +56,9 @@ HARMS: Final = (
     (HarmType.OTHER, n("Something else, or I am not sure"), n("You can say more later")),
 )
 
+SYNTHESISED: Final = (HarmType.SYNTHESIS, n("I think it was made by editing or AI (a deepfake)"))
+"""The same code as one tick, on the path for who is threatened right now."""
+
 YOUNG_HARMS: Final = (
     (HarmType.ONLINE_GROOMING, n("Someone asks for my pictures, or wants to meet me"), ""),
     (HarmType.DISTRIBUTION_THREAT, n("Someone says they will show my pictures to others"), ""),

@@ -84,6 +84,26 @@ async def test_the_short_way_is_two_answers_and_one_report(harness: IntakeHarnes
     assert drafts.COOKIE not in harness.http.cookies
 
 
+async def test_who_is_threatened_now_may_say_that_it_is_synthesised_and_by_which_account(
+    harness: IntakeHarness,
+) -> None:
+    page = await harness.http.get("/form/now?lang=en")
+    assert re.findall(r'name="(harm_types|accounts)"(?: value="([a-z]*)")?', page.text) == [
+        ("harm_types", "synthesis"),
+        ("accounts", ""),
+    ]
+    said = {"harm_types": "synthesis", "accounts": "Telegram @made_up"}
+    assert (await answer(harness, "now", **said)).headers["location"] == "/form/now-contact"
+    page = await harness.http.get("/form/check?lang=en")
+    assert "Telegram @made_up" in page.text
+    assert "Face or body put into sexual images" in page.text
+    receipt(await harness.http.post("/?lang=en", data={**hidden(page), "consents": "personal"}))
+    [stored] = await harness.collection.find({}).to_list(None)
+    assert stored["facts"]["harm_types"] == ["distribution_threat", "synthesis"]
+    opened = documents.opened(stored, Keyring([b"m" * 32]))
+    assert opened["offender_handles"] == ["Telegram @made_up"]
+
+
 async def test_a_form_sent_twice_or_five_times_at_once_is_one_report(harness: IntakeHarness) -> None:
     await begun(harness)
     form = hidden(await harness.http.get("/form/check?lang=en"))

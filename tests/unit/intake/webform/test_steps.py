@@ -245,6 +245,14 @@ def test_a_short_path_says_what_entering_it_says_and_loses_nothing() -> None:
     assert "path" not in other.values, "both short paths are for who was harmed"
 
 
+def test_the_page_for_who_is_threatened_ticks_one_kind_of_harm_and_leaves_the_others() -> None:
+    known = steps.taken(typed(harm_types=("distribution", "other")), "now", Typed({"harm_types": ("synthesis", "x")}))
+    assert known.all("harm_types") == ("distribution", "other", "distribution_threat", "synthesis")
+    assert steps.taken(known, "now", Typed()).all("harm_types") == ("distribution", "other", "distribution_threat")
+    assert steps.place_of("harm_types", known) == "what", "where each of them can be changed"
+    assert [one.slug for one, fields in steps.shown(known) if "harm_types" in fields] == ["what"]
+
+
 def test_a_question_beside_the_path_leads_back_to_the_last_page() -> None:
     answers = typed(path="now")
     assert (steps.after("words", answers), steps.before("words", answers)) == (steps.CHECK, steps.CHECK)
