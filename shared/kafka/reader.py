@@ -287,6 +287,7 @@ class PartitionReader:
         tps = [TopicPartition(self._name, number) for number in partitions]
         if not tps:
             return {}
+        await self.partitions()  # of a topic that these credentials may not read no end is ever told
         ends = await self._asked(self._connected().end_offsets(tps), "asking for the ends")
         return {tp.partition: end for tp, end in ends.items()}
 
@@ -299,6 +300,7 @@ class PartitionReader:
         left = {TopicPartition(self._name, number): span for number, span in wanted.items() if span[0] < span[1]}
         if not left:
             return
+        await self.partitions()  # as above
         async with self._turn:
             consumer = self._connected()
             consumer.assign(list(left))

@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from collections import Counter
+from contextlib import AsyncExitStack
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -120,9 +121,10 @@ async def read(topic: str) -> Owners:
     """Read the topic to the end it has when this begins. Raises ``TimeoutError`` where Kafka says nothing."""
     owners = Owners()
     consumer = AIOKafkaConsumer(topic, **options(), auto_offset_reset="earliest")
-    async with asyncio.timeout(PATIENCE_S) as silence, consumer:
-        numbers = consumer.partitions_for_topic(topic)
-        if not numbers:
+    async with AsyncExitStack() as ending, asyncio.timeout(PATIENCE_S) as silence:
+        ending.push_async_callback(consumer.stop)  # also where it does not start
+        await consumer.start()
+        if not (numbers := consumer.partitions_for_topic(topic)):
             sys.exit(f"there is no topic {topic}, or these credentials may not see it")
         ends = await consumer.end_offsets([TopicPartition(topic, number) for number in sorted(numbers)])
         consumer.unsubscribe()

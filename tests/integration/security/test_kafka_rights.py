@@ -1,9 +1,11 @@
 """Everything every principal could ask of Kafka is tried: granted is what the table says, and nothing else."""
 
+import re
 import socket
 import ssl
 import stat
 import struct
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -11,13 +13,16 @@ import psutil
 import pytest
 from pydantic import SecretStr
 
-from shared.errors import FatalError
+from shared.errors import FatalError, TransientError
 from shared.kafka.access import BY_NAME, PRINCIPALS, Operation, Resource
 from shared.kafka.diagnosis import refusal
 from shared.kafka.provision import _granted, provision, set_passwords
-from shared.topics import AUDIT_ANCHORS, TOPICS
+from shared.kafka.reader import PartitionReader
+from shared.topics import AUDIT_ANCHORS, REPORTS, TOPICS
+from tests.integration.clients.test_consumers import go, java, python
 from tests.integration.security.asking import Asking
 from tests.integration.security.conftest import SettingsOf
+from tests.support.commands import LIMIT_S, failed
 from tests.support.waiting import DEADLINE_S, eventually, eventually_blocking
 from tools.local.certificates import ADMIN, Certificates
 from tools.local.engines import Engines
@@ -161,3 +166,38 @@ async def test_rights_that_the_table_does_not_give_are_taken_away(secured: Engin
     assert len(lines) == 2
     assert all(line.startswith("taken away User:analytics") for line in lines)
     assert await provision(secured.administrator(), {}) == []
+
+
+@pytest.mark.timeout(2 * LIMIT_S)
+@pytest.mark.parametrize("consumer", [python, java, go])
+def test_a_reference_consumer_says_that_its_user_may_not_read(
+    settings_of: SettingsOf, tmp_path: Path, consumer: Callable[[], list[str | Path]]
+) -> None:
+    settings = settings_of("verifier")
+    assert settings.sasl_username
+    assert settings.sasl_password is not None
+    done = failed(
+        consumer(),
+        tmp_path,
+        KAFKA_BOOTSTRAP_SERVERS=settings.bootstrap_servers,
+        KAFKA_SECURITY_PROTOCOL=settings.security_protocol,
+        KAFKA_SASL_USERNAME=settings.sasl_username,
+        KAFKA_SASL_PASSWORD=settings.sasl_password.get_secret_value(),
+        KAFKA_SSL_CAFILE=str(settings.ssl_cafile),
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.search("(?i)TopicAuthorizationFailed|not authorized to access topics", done.stderr), done.stderr
+    assert "Unclosed" not in done.stderr
+
+
+async def test_who_reads_partitions_of_a_topic_they_may_not_read_is_told_so_at_once(settings_of: SettingsOf) -> None:
+    """aiokafka itself waits for their leader for ever, and tells of no error."""
+    reader = PartitionReader(settings_of("partner"), REPORTS)
+    await reader.start()
+    try:
+        with pytest.raises(TransientError, match="TopicAuthorizationFailedError"):
+            await reader.ends([0])
+        with pytest.raises(TransientError, match="TopicAuthorizationFailedError"):
+            [record async for record in reader.read({0: (0, 1)})]
+    finally:
+        await reader.stop()

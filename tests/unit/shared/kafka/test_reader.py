@@ -190,6 +190,7 @@ async def test_a_read_that_is_given_up_half_way_asks_for_nothing_more(monkeypatc
         "value": b"",
         "headers": (),
     }
+    monkeypatch.setattr(reader, "partitions_of", AsyncMock(return_value={0}))
     consumer.getmany.return_value = {tp: [SimpleNamespace(offset=offset, **common) for offset in range(3)]}
     readable = PartitionReader(KafkaSettings(), REPORTS)
     readable._consumer = consumer
