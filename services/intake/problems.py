@@ -194,6 +194,8 @@ def required(field: str) -> FieldError:
 
 def fit_word(word: str | None) -> str:
     """A word that may be set. Raises ``Problem`` 422 otherwise."""
+    if word is None:
+        raise invalid([required("word")])
     try:
         return _WORD.validate_python(word)
     except ValidationError as error:

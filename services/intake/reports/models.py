@@ -33,6 +33,7 @@ class Work(FrozenModel):
     contacted_at: datetime | None = None
     supported_at: datetime | None = None
     closed_at: datetime | None = None
+    reopened_at: datetime | None = None
 
 
 class Progress(FrozenModel):

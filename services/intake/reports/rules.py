@@ -123,7 +123,7 @@ def _done(known: Work, event: CaseEvent) -> dict[str, datetime | None]:
         case CaseClosed():
             return {"closed_at": event.at}
         case CaseReopened():
-            return {"closed_at": None}
+            return {"closed_at": None, "reopened_at": event.at}
         case _:
             return {}
 
@@ -167,7 +167,15 @@ def status_of(
                 "erase_at": life.plan.at if life.plan else None,
             }
         )
-    return _narrow(found) if retention_rules.limited(life, role) else found
+    told = _narrow(found) if retention_rules.limited(life, role) else found
+    return told.model_copy(update={"since": max([told.since, *_resumed(told.state, progress, life)])})
+
+
+def _resumed(state: State, progress: Progress, life: Lifecycle) -> list[datetime]:
+    """When a report that was withdrawn or closed went on: its state is an earlier one again, and only since then."""
+    work = progress.work
+    reopened_at = work.reopened_at if work is not None and state is not State.CLOSED else None
+    return [at for at in (life.reinstated_at, reopened_at) if at is not None]
 
 
 def _working(

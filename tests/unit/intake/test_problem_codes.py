@@ -1,5 +1,7 @@
 """The table of refusals is whole: every step that may not be possible, and every reason, stands in it once."""
 
+import pytest
+
 from services.intake import problems as refusals
 from services.intake.clients.dependencies import _rate_limit_headers
 from services.intake.clients.rules import NO_CREDENTIAL, CredentialRefusal
@@ -8,6 +10,7 @@ from services.intake.submissions.models import REASONS as OWN
 from shared.rate_limit import RateLimit
 from shared.web import problem_catalog, validation_errors
 from shared.web.json_body import REPEATED
+from shared.web.problems import Problem
 
 
 def test_every_step_that_is_not_possible_is_in_the_table_with_its_status() -> None:
@@ -20,6 +23,13 @@ def test_every_step_that_is_not_possible_is_in_the_table_with_its_status() -> No
         (403, CredentialRefusal.SCOPE),
     }
     assert raised - known == set()
+
+
+@pytest.mark.parametrize(("word", "reason"), [(None, "required"), ("x", "too_short"), ("x" * 300, "too_long")])
+def test_a_word_that_cannot_be_set_is_refused_by_what_is_wrong_with_it(word: str | None, reason: str) -> None:
+    with pytest.raises(Problem) as refused:
+        refusals.fit_word(word)
+    assert [(one.field, one.reason) for one in refused.value.errors] == [("word", reason)]
 
 
 def test_how_many_requests_are_left_is_told_as_the_ietf_draft_writes_it() -> None:

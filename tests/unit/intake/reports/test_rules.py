@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.intake.reports import rules as progress_rules
+from services.intake.reports.lifecycle import Lifecycle, Withdrawal
 from services.intake.reports.models import Progress, State
+from services.intake.retention import rules as retention_rules
 from shared.events.base import Event
 from shared.events.cases import (
     CaseAcknowledged,
@@ -126,7 +128,7 @@ STORY: list[tuple[Event, State, int]] = [
     (case(CaseContacted, 2, 3), State.IN_CONTACT, 3),
     (case(CaseSupported, 3, 4, support=SupportKind.COUNSELLING), State.SUPPORTED, 4),
     (case(CaseClosed, 4, 5, outcome=Outcome.SUPPORTED), State.CLOSED, 5),
-    (case(CaseReopened, 5, 6), State.SUPPORTED, 4),
+    (case(CaseReopened, 5, 6), State.SUPPORTED, 6),
 ]
 
 
@@ -134,6 +136,23 @@ def test_a_closing_from_before_an_undone_withdrawal_does_not_count() -> None:
     story = [routed(), ended(2, EndReason.WITHDRAWN), updated(3, UpdateKind.REINSTATED, 40)]
     assert state(*story, case(CaseClosed, 1, 20, outcome=Outcome.SUPPORTED)) == (State.ASSIGNED, at(1))
     assert state(*story, case(CaseClosed, 1, 50, outcome=Outcome.SUPPORTED)) == (State.CLOSED, at(50))
+
+
+@pytest.mark.parametrize(
+    ("told", "role"),
+    [((), Role.VICTIM), ((routed(),), Role.VICTIM), ((routed(), case(CaseAcknowledged, 1, 2)), Role.REPRESENTATIVE)],
+)
+def test_a_report_that_was_reinstated_is_in_its_earlier_state_since_then(told: tuple[Event, ...], role: Role) -> None:
+    """Whoever was told of the withdrawal must not be told next of a state from before it."""
+    progress = folded(*told)
+    before = progress_rules.status_of(T0, progress, role=role)
+    withdrawn = Lifecycle(withdrawal=Withdrawal(at=at(30), undo_until=at(90)))
+    assert progress_rules.status_of(T0, progress, withdrawn, role).since == at(30)
+    reinstated = retention_rules.reinstated(withdrawn, at(40))
+    after = progress_rules.status_of(T0, progress, reinstated, role)
+    assert (after.state, after.since) == (before.state, at(40))
+    seen = progress_rules.fold(progress_rules.fold(progress, routed()), case(CaseAcknowledged, 9, 50))
+    assert progress_rules.status_of(T0, seen, reinstated).since == at(50 if not told or len(told) == 1 else 40)
 
 
 def test_a_report_nobody_has_heard_of_is_received() -> None:
