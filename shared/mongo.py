@@ -27,7 +27,6 @@ from shared import certificates, log
 from shared.backoff import backoff
 from shared.clock import Clock
 from shared.errors import FatalError, TransientError
-from shared.mongo_patches import wake_rarely
 from shared.settings import SettingsError, StoreSettings
 
 _log = log.get(__name__)
@@ -80,7 +79,6 @@ def connect(settings: StoreSettings, service: str) -> AsyncIOMotorDatabase[Docum
 
 
 def _client(settings: StoreSettings, service: str) -> AsyncIOMotorClient[Document]:
-    wake_rarely()
     milliseconds = int(settings.call_timeout_s * 1000)
     return AsyncIOMotorClient(
         settings.uri.get_secret_value(),
