@@ -7,11 +7,8 @@ silent, 78 (EX_CONFIG) a setting is wrong.
 
 import asyncio
 import contextlib
-import ctypes
 import faulthandler
-import gc
 import importlib
-import importlib.util
 import logging
 import os
 import signal
@@ -35,14 +32,6 @@ GRACE_SECONDS: Final = 25.0
 """From the first signal to a hard end; Kubernetes gives 30 by default."""
 SILENCE_SECONDS: Final = 30.0
 """How long the event loop may be silent. No work of this project holds it for a hundredth of that."""
-YOUNG_OBJECTS: Final = 100_000
-"""The collector runs after so many new objects. Runs after 20,000 are shorter, but nothing passes faster: at 60 reports
-a second, three times in turns, the first mails of critical ones even came later each time."""
-LARGE_BYTES: Final = 128 * 1024
-"""glibc maps each block of at least so many bytes separately. It starts at this size, and by itself raises it."""
-_M_MMAP_THRESHOLD: Final = -3
-_M_ARENA_MAX: Final = -8
-"""glibc's numbers of them, ``malloc.h``."""
 _DEBUGGED_FACTOR: Final = 5
 _TICKS: Final = 15
 """So many times within the limit, every two seconds, the watchdog asks the loop for an answer, which wakes it."""
@@ -50,19 +39,12 @@ _FRAMES: Final = 12
 
 
 def run_service(module: str) -> NoReturn:
-    """Import a service's ``main`` module and run it: ``services.routing.main``.
-
-    The collector is set before the import: its search for cycles took a seventh of a start.
-    """
-    configure_garbage_collection()
+    """Import a service's ``main`` module and run it: ``services.routing.main``."""
     run(importlib.import_module(module).run)
 
 
 def run(main: Callable[[], Awaitable[None]]) -> NoReturn:
     """Run a service until it returns, is asked to stop, or fails; never returns and never waits for stray threads."""
-    configure_garbage_collection()
-    return_large_blocks()
-    spare_searches()
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     threading.Thread(target=watch, args=(loop,), name="watchdog", daemon=True).start()
@@ -87,46 +69,6 @@ def run_command(main: Callable[[], int]) -> NoReturn:
         sys.stderr.write(f"{error}\n")
         status = EXIT_CONFIG
     sys.exit(status)
-
-
-def configure_garbage_collection() -> None:
-    """Let the collector search for cycles rarely: a batch makes tens of thousands of objects and no cycle.
-
-    With Python's default of 700 objects it took a third of the time of consuming, and half of a decision's.
-    """
-    gc.set_threshold(YOUNG_OBJECTS, 50, 100)
-
-
-def return_large_blocks() -> None:
-    """Let the system have large blocks back as soon as they are freed, and keep one heap for all threads.
-
-    glibc takes every block up to the largest that was freed so far, or 32 MB, from a heap that it can only shorten at
-    its end: what a burst of batches had taken stayed with the process, in routing 6 MB. It also gives threads heaps of
-    their own, 2 MB more in intake; Python's take turns anyway. Without glibc nothing is done.
-    """
-    with contextlib.suppress(OSError, AttributeError):
-        libc = ctypes.CDLL(None)
-        libc.mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES)
-        libc.mallopt(_M_ARENA_MAX, 1)
-
-
-def spare_what_is_built() -> None:
-    """Call once a service is put together: the collector ignores the objects that exist now.
-
-    A search for cycles through all that a service imports and builds holds its event loop for 70 to 130 ms.
-    """
-    gc.collect()
-    gc.freeze()
-
-
-def spare_searches() -> None:
-    """Remember that ``sniffio`` is not installed, where it is not.
-
-    ``httpcore`` imports it several times in each request, and Python looks through every folder for what is not there:
-    a third of the CPU of a request over HTTP.
-    """
-    if importlib.util.find_spec("sniffio") is None:
-        sys.modules["sniffio"] = None  # type: ignore[assignment]  # what Python itself reads as "is not there"
 
 
 def die(event: str, error: BaseException | None = None, **fields: object) -> NoReturn:

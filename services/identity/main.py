@@ -40,7 +40,7 @@ from services.identity.sign_in.confirm_pages import confirm_router
 from services.identity.sign_in.pages import sign_in_router
 from services.identity.sign_in.repository import DelayStore
 from services.identity.sign_in.service import SignIn
-from shared import log, mongo, process
+from shared import log, mongo
 from shared.audit.entries import denial_recorder
 from shared.audit.pages import audit_router
 from shared.audit.published import PUBLISH_S, AnchorPublisher
@@ -320,7 +320,6 @@ async def run() -> None:
     log.configure(SERVICE, settings.log_level)
     await mongo.check_restore(store_settings, "identity")
     identity = build(settings, bus_settings, store_settings, SystemClock())
-    process.spare_what_is_built()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(identity.work(), name="work")
         tasks.create_task(serve(identity.app, settings.host, settings.port), name="http-server")

@@ -46,7 +46,7 @@ from services.notify.team.directory import StaffDirectory
 from services.notify.team.pages import TeamPages, team_router
 from services.notify.team.repository import CenterStore, RotaStore
 from services.notify.team.service import DutyService
-from shared import log, mongo, process
+from shared import log, mongo
 from shared.audit.entries import denial_recorder
 from shared.audit.pages import audit_router
 from shared.audit.published import PUBLISH_S, AnchorPublisher
@@ -345,7 +345,6 @@ async def run() -> None:
     log.configure(SERVICE, settings.log_level)
     await mongo.check_restore(store_settings, "notify")
     notify = build(settings, bus_settings, store_settings, SystemClock())
-    process.spare_what_is_built()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(notify.work(), name="work")
         tasks.create_task(serve(notify.app, settings.host, settings.port), name="http-server")

@@ -25,11 +25,6 @@
 - How large a batch is once it is unpacked (no upstream issue yet): aiokafka unpacks all of it at once, and six
   kilobytes of zstd are 200 MB. Whoever may write to any topic that a process reads, a dead-letter topic too, could end
   that process for ever: it reads on where it died. A batch that no writer of ours makes is passed over and told of.
-- A connection over TLS that failed is a cycle with 256 KiB in it (Python issue 109534, mended in later 3.11 and 3.12).
-  While a broker is away a process has one a second, and more where a client connects for the first time, which alone
-  goes without the rest described below. Services search for cycles after 100,000 new objects, which is after half a
-  gigabyte of these, so a search is made after every few connections that failed. It is a whole one: connections that
-  were still being tried during the last search count as old from then on.
 - How soon a broker that could not be reached is tried again (aiokafka issues 144 and 496): each of a client's tasks
   tries ten times a second, where Java's clients have ``reconnect.backoff.ms``. Five services made 300 attempts a second
   at a broker that was starting, and took more of the machine than it got.
@@ -38,7 +33,6 @@
 """
 
 import asyncio
-import gc
 import random
 import time
 import zlib
@@ -178,33 +172,6 @@ def ask_for_all(consumer: AIOKafkaConsumer, *, full: bool = False) -> None:
     consumer._fetcher._prefetch_backoff = _ALONE_S if full else _LEFT_S
 
 
-_FAILED_BETWEEN_SEARCHES: Final = 20
-"""So 5 MB wait for a search, or more where a search takes long."""
-_REST: Final = 9
-"""A search takes a few milliseconds, as what a service built is left out; with much in memory it takes longer, so this
-many times as long none is made: a tenth of the time at most goes into searches."""
-
-
-class _FailedConnections:
-    """Searches for what connections that failed leave behind, in this process."""
-
-    def __init__(self) -> None:
-        self._left = 0
-        self._not_before = 0.0
-
-    def one_more(self) -> None:
-        """A connection failed."""
-        self._left += 1
-        began = time.monotonic()
-        if self._left >= _FAILED_BETWEEN_SEARCHES and began >= self._not_before:
-            gc.collect()
-            self._left = 0
-            ended = time.monotonic()
-            self._not_before = ended + _REST * (ended - began)
-
-
-_failed: Final = _FailedConnections()
-
 LONGEST_RECONNECT_S: Final = 1.0
 """Java's ``reconnect.backoff.max.ms``."""
 
@@ -257,7 +224,7 @@ _get_connection: Final = AIOKafkaClient._get_conn
 
 
 def mend_connecting() -> None:
-    """Make every client of this process free what failed connections leave, and rest between them. May be repeated."""
+    """Make every client of this process rest between attempts to reach a broker. May be repeated."""
     client.create_conn = _connect
     AIOKafkaClient._get_conn = _connection
 
@@ -270,8 +237,6 @@ async def _connect(host: str, port: int, **options: Any) -> Any:  # noqa: ANN401
     except BaseException as error:
         if isinstance(error, Exception):  # a client that is stopped or given up says nothing of the broker
             _attempts.failed(where, attempt)
-        if options.get("ssl_context") is not None:
-            _failed.one_more()
         raise
     _attempts.reached(where)
     return made

@@ -15,7 +15,6 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from faststream.kafka import KafkaBroker
 
-from shared import process
 from shared.clock import SystemClock
 from shared.events.base import Record
 from shared.events.catalog import parse_event
@@ -189,7 +188,6 @@ async def run(bootstrap: str) -> None:
 
 def main() -> None:
     """Run against the given broker, or one of our own."""
-    process.configure_garbage_collection()  # as in every service; the loops by hand gain by it as well
     given = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
     if given:
         asyncio.run(run(given))

@@ -40,7 +40,6 @@ async def run(port: int, smtp_port: int, people: int) -> None:
     notify = build(settings, load(KafkaSettings), load(StoreSettings), SystemClock())
     signed_in = TestIdentity(SystemClock())
     notify.identity._fetch = signed_in.fetch
-    process.spare_what_is_built()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(notify.work())
         tasks.create_task(serve(notify.app, "127.0.0.1", port))

@@ -1,16 +1,11 @@
 """What is used of aiokafka without being public: each test fails once its part is not needed any more."""
 
-import asyncio
-import gc
 import inspect
-import logging
 import time
-import tracemalloc
 from collections.abc import Sequence
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError
 
 from shared.kafka import patches
@@ -26,12 +21,10 @@ from shared.kafka.patches import (
     partitions_of,
     wait_for_records,
 )
-from shared.process import configure_garbage_collection, spare_what_is_built
 from shared.settings import KafkaSettings
 from shared.topics import REPORTS
 from tests.integration.kafka.tools import note_fetches
 from tests.support.waiting import eventually
-from tools.local.ports import LOOPBACK, free_port
 
 WAIT_S = 4.0
 """How long the broker waits for records."""
@@ -190,38 +183,3 @@ async def away(*_: object, **__: object) -> None:
 
 async def nothing(_: object) -> None:
     pass
-
-
-async def test_connections_that_fail_leave_no_memory_behind(caplog: pytest.LogCaptureFixture) -> None:
-    """Each holds 256 KiB until the collector comes by, and a service's comes by after 100,000 objects.
-
-    Of several clients at once: what one still tries while the other's are searched for must be found later.
-    """
-
-    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.close()
-
-    port, thresholds = free_port(), gc.get_threshold()
-    options = client_options(KafkaSettings(bootstrap_servers=f"{LOOPBACK}:{port}", security_protocol="SSL"))
-    caplog.set_level(logging.CRITICAL, "aiokafka")  # a line that pytest keeps would keep the error it is about
-
-    async def try_often() -> None:
-        for _ in range(50):
-            with pytest.raises(KafkaConnectionError):
-                await AIOKafkaClient(**options).bootstrap()
-
-    left = []
-    configure_garbage_collection()
-    spare_what_is_built()  # as a service does; what pytest holds would make each search long
-    tracemalloc.start()
-    try:
-        async with await asyncio.start_server(hang_up, LOOPBACK, port):
-            for _ in range(2):
-                await asyncio.gather(*(try_often() for _ in range(3)))
-                left.append(tracemalloc.get_traced_memory()[0])
-    finally:
-        tracemalloc.stop()
-        gc.unfreeze()
-        gc.set_threshold(*thresholds)
-    assert max(left) < 20 * 1024 * 1024, left
-    assert left[1] - left[0] < 10 * 1024 * 1024, left

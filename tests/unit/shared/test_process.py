@@ -1,7 +1,6 @@
 """How a process ends: statuses, signals, and the watchdog."""
 
 import os
-import platform
 import re
 import signal
 import subprocess
@@ -11,9 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-from httpcore._synchronization import current_async_library
 
-from shared.process import EXIT_SILENT, Silence, spare_searches
+from shared.process import EXIT_SILENT, Silence
 from tests.support.waiting import DEADLINE_S
 
 
@@ -37,26 +35,6 @@ def test_returning_ends_with_zero_even_when_a_thread_would_hang() -> None:
         process.run(main)
     """)
     assert status == 0
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another library gives memory back in its own way")
-def test_the_memory_of_a_burst_is_given_back_although_what_was_made_meanwhile_stays() -> None:
-    status, said = outcome("""
-        def held():
-            lines = open("/proc/self/status").read().splitlines()
-            return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
-        async def main():
-            bytearray(1 << 20)  # once one was freed, glibc by itself takes the next ones from its heap
-            before, burst, stays = held(), [], []
-            for _ in range(100):
-                burst.append(b"x" * (1 << 19))
-                stays.append(b"x" * 40_000)
-            burst.clear()
-            print(held() - before, file=sys.stderr)
-        process.run(main)
-    """)
-    assert status == 0
-    assert int(said.split()[0]) < 10_000, "the burst was of 50 MB"
 
 
 EXPORTER = """
@@ -189,26 +167,6 @@ def test_a_second_signal_ends_what_will_not_stop() -> None:
     assert child.stdout.readline() == "running\n"
     child.send_signal(signal.SIGTERM)
     assert child.wait(timeout=DEADLINE_S) == 70
-
-
-def test_a_request_over_http_does_not_look_for_what_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "sniffio", None)
-    monkeypatch.delitem(sys.modules, "sniffio")
-    asked: list[str] = []
-
-    class Finder:
-        @staticmethod
-        def find_spec(name: str, *_: object) -> None:
-            asked.append(name)
-
-    monkeypatch.setattr(sys, "meta_path", [Finder])
-    current_async_library()
-    current_async_library()
-    assert asked == ["sniffio", "sniffio"], "it remembers by itself: what we do for it can go"
-    asked.clear()
-    spare_searches()
-    assert current_async_library() == "asyncio"
-    assert asked == ["sniffio"]
 
 
 def test_a_silent_loop_ends_with_71() -> None:
