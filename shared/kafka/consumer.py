@@ -32,7 +32,7 @@ from shared.kafka.decoding import (
 )
 from shared.kafka.lag import ConsumerLag
 from shared.kafka.liveness import CoordinatorLiveness
-from shared.kafka.patches import ask_for_all, fetch_apart, observe_coordinator, wait_for_records
+from shared.kafka.patches import observe_coordinator
 from shared.kafka.publisher import Publisher
 from shared.kafka.retry import AssignmentLostError, Retry
 from shared.kafka.router import BatchMessage, OnAssigned, Partitions, Records, SubscriberSpec, decoded
@@ -56,19 +56,6 @@ BLOCKED_SECONDS: Final = 1.0
 """How long a partition rests whose handler said that what stops it passes (``Blocked``)."""
 POLL_MS: Final = 10_000
 """How long one poll waits for records; it returns at once when there are some, and when the consumer stops."""
-FETCH_WAIT_MS: Final = 500
-"""How long the broker waits for records. After a batch of more than a second a record of a partition that was just read
-may wait so long behind a question for the others (``ask_for_all``)."""
-IDLE_WAIT_MS: Final = 10_000
-"""The same after ``IDLE_SECONDS`` without a record: then every partition is asked for, and the first record answers at
-once. Nothing waits behind it (``fetch_apart``)."""
-IDLE_SECONDS: Final = 10.0
-GATHER_SHARE: Final = 0.1
-"""A consumer that is behind waits for the records of other partitions for at most this part of what its last batch
-took: they come in the same batch, or wait for one more."""
-GATHER_S: Final = 0.2
-"""And at most so long."""
-
 
 CallNext = Callable[[StreamMessage[Any]], Awaitable[Any]]
 """FastStream's way to the handler."""
@@ -98,10 +85,7 @@ class LongPollingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka s
         self._owner = owner
         self._pace_s = pace_s
         self._rest_until = 0.0
-        self._busy_until = 0.0
-        self._returned_at = 0.0
         observe_coordinator(self, owner.coordinator.answered)
-        fetch_apart(self)
         owner.use(self)
 
     async def getmany(self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None) -> Polled:
@@ -109,25 +93,16 @@ class LongPollingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka s
         loop = asyncio.get_running_loop()
         await asyncio.sleep(self._rest_until - loop.time())
         try:
-            records: Polled = await super().getmany(*partitions, max_records=max_records)
-            if records:
-                records = await self._with_others(records, *partitions, max_records=max_records)
-            else:
-                records = await super().getmany(
-                    *partitions, timeout_ms=max(timeout_ms, POLL_MS), max_records=max_records
-                )
+            records: Polled = await super().getmany(
+                *partitions, timeout_ms=max(timeout_ms, POLL_MS), max_records=max_records
+            )
         except ConsumerStoppedError:  # how the loop is told to end
             raise
         except Exception as error:
             await self._owner.on_poll_failed(error)
             return {}
-        self._returned_at = loop.time()
         self._owner.on_polled()
-        if records:
-            self._busy_until = loop.time() + IDLE_SECONDS
-        wait_for_records(self, FETCH_WAIT_MS if loop.time() < self._busy_until else IDLE_WAIT_MS)
         full = max_records is not None and sum(map(len, records.values())) >= max_records
-        ask_for_all(self, full=full)
         if records and not full:
             self._rest_until = loop.time() + self._pace_s
         return records
@@ -139,26 +114,6 @@ class LongPollingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka s
         """
         await self._owner.commit_last()
         await bounded(super().stop(), LEAVE_SECONDS, f"leaving {self._owner.group}")
-
-    async def _with_others(self, records: Polled, *partitions: TopicPartition, max_records: int | None) -> Polled:
-        """Records that came while the last batch was handled, with what other partitions have: it is asked for now."""
-        room = None if max_records is None else max_records - sum(map(len, records.values()))
-        if room == 0:
-            return records
-        generation = self._owner.generation
-        behind_s = asyncio.get_running_loop().time() - self._returned_at
-        gather_ms = int(1000 * min(GATHER_SHARE * behind_s, GATHER_S))
-        try:
-            more: Polled = await super().getmany(*partitions, timeout_ms=gather_ms, max_records=room)
-        except KafkaError as error:
-            # One that can be tried again was raised before anything was taken. After any other, as of a broken record,
-            # records of other partitions may be taken already: the process ends and reads them again.
-            if not error.retriable:
-                raise
-            more = {}
-        if self._owner.generation != generation:
-            return more  # whoever has the partitions now reads the others again
-        return {tp: [*records.get(tp, ()), *more.get(tp, ())] for tp in {**records, **more}}
 
 
 class Subscription:

@@ -9,15 +9,6 @@
   while its broker lives, and nothing public shows it (aiokafka issue 1154).
 - Ending a producer whose ``stop`` was given up: it waits without end for a batch that it cannot send, its background
   tasks go on, and would send it later (aiokafka issue 1101).
-- How long the broker waits for records before it answers that there are none (no upstream issue yet): it is fixed when
-  a consumer is made, and a follower waits longer once it has caught up.
-- Which connection a consumer asks for records over (no upstream issue yet): the one it asks all else of a broker over,
-  which answers in order. So questions for ends and for metadata waited as long as no record came, and after a rebalance
-  the first question for records of the new partitions waited behind the last one for the old.
-- How long records that were fetched and not taken keep a consumer from asking for those of other partitions (no
-  upstream issue yet): after 0.1 s it asks for the others alone, and while that question waits at the broker, up to half
-  a second, nobody asks for the partitions that were taken since. Behind a batch that takes longer than 0.1 s a record
-  of a partition that had just been read so waited for that question and for one batch more.
 - Header names that are not UTF-8 (no upstream issue yet): aiokafka's parser raises in the middle of a batch, and again
   wherever in that batch reading begins anew. Seeking past the record does not help, and a process that ends for it ends
   for ever. So where that happens the batch is unpacked once more by aiokafka's slower parser, with the bytes that are
@@ -48,7 +39,6 @@ from aiokafka.conn import create_conn
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 from aiokafka.protocol.commit import OffsetCommitRequest, OffsetFetchRequest
-from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords
 
@@ -124,52 +114,6 @@ def observe_coordinator(consumer: AIOKafkaConsumer, answered: Callable[..., None
         return answer
 
     consumer._client.send = sent
-
-
-def wait_for_records(consumer: AIOKafkaConsumer, milliseconds: int, least_bytes: int = 1) -> None:
-    """Let a started consumer's questions from now on wait so long at the broker while there is less to read."""
-    consumer._fetcher._fetch_max_wait_ms = milliseconds
-    consumer._fetcher._fetch_min_bytes = least_bytes
-
-
-_FETCHING: Final = max(ConnectionGroup) + 1
-_SHORT_MS: Final = 100
-"""A question that waits no longer is not worth a new connection."""
-
-
-def fetch_apart(consumer: AIOKafkaConsumer) -> None:
-    """Give a consumer a separate connection to ask for records, closed when it cancels a question that still waits."""
-    client = consumer._client
-    send: Callable[..., Awaitable[Any]] = client.send
-
-    async def sent(node: object, request: object, *, group: int = ConnectionGroup.DEFAULT) -> Any:  # noqa: ANN401  # as above
-        if not isinstance(request, FetchRequest):
-            return await send(node, request, group=group)
-        try:
-            return await send(node, request, group=_FETCHING)
-        except asyncio.CancelledError:
-            connection = client._conns.get((node, _FETCHING))
-            if connection is not None and request._max_wait_ms > _SHORT_MS:
-                connection.close()
-            raise
-
-    client.send = sent
-
-
-_LEFT_S: Final = 1.0
-"""Longer than a batch takes but in a surge. Where one partition is paused over records that were fetched, the others
-wait for so long once."""
-_ALONE_S: Final = 0.1
-"""aiokafka's own."""
-
-
-def ask_for_all(consumer: AIOKafkaConsumer, *, full: bool = False) -> None:
-    """Let a started consumer ask for all partitions at once, when what was fetched is taken.
-
-    After a full batch it does as aiokafka does: one partition may have more than the next batches hold, and what comes
-    to the others must not wait for them.
-    """
-    consumer._fetcher._prefetch_backoff = _ALONE_S if full else _LEFT_S
 
 
 LONGEST_RECONNECT_S: Final = 1.0

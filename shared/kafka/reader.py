@@ -23,11 +23,9 @@ from shared.kafka.connection import (
 from shared.kafka.decoding import RawRecord, Received, decode_record, to_raw_record
 from shared.kafka.liveness import ended_task
 from shared.kafka.patches import (
-    fetch_apart,
     last_seen_without_leader,
     partitions_of,
     read_any_batch,
-    wait_for_records,
     without_leader,
 )
 from shared.settings import KafkaSettings
@@ -40,19 +38,12 @@ POLL_MS: Final = 5_000
 FETCH_WAIT_MS: Final = 10
 """The broker's long poll of who reads up to an end it knows: all it asks for is there. One question for more is asked
 before a partition that was read is paused, and whatever is asked next, as for the ends, waits behind it."""
-STUCK_WAIT_MS: Final = 500
-"""The longest of a follower that is behind and finds nothing of what it lacks: a partition has no leader. Brokers and
-metadata of it were asked a hundred times a second, for as long as that took."""
-FOLLOW_WAIT_MS: Final = 5_000
-"""How long the broker waits for records of a follower that has caught up. A consumer in a group lets it wait twice as
-long (``IDLE_WAIT_MS``): it knows by other answers that Kafka is there, a follower by these alone (``SILENT_SECONDS``).
-"""
+FOLLOW_WAIT_MS: Final = 500
+"""The same of a follower, whose questions are answered at once where there is a record."""
 NEWEST: Final = 200
 """So many records before the end of a compacted topic are looked through for the newest one of each key, then ten times
 as many, and so on. Each worker repeats its sums every two seconds, so they lie among the last few dozen."""
 _MORE: Final = 10
-GATHER_BYTES: Final = 1 << 18
-"""A follower that is in no hurry lets the broker gather so much before it answers, or as long as it may wait."""
 MAX_RECORDS: Final = 500
 """Taken at once. One of `routings` takes 5 KB once it is unpacked."""
 SILENT_SECONDS: Final = 20.0
@@ -75,21 +66,18 @@ class Follower:
         *,
         from_start: bool,
         clock: Clock,
-        gather_s: float = 0.0,
         newest_of: Collection[str] = (),
     ) -> None:
-        """``gather_s``: how long records may wait at the broker for more, so that fewer answers bring them all.
+        """``newest_of`` are the keys of those topics that are compacted.
 
-        The first one after a while does not wait. ``newest_of`` are the keys of those topics that are compacted. There,
-        of the records before the start only the newest of each key need be applied: Kafka compacts a file only once it
-        is closed, which may take a week, and a start would read all that was repeated meanwhile.
+        There, of the records before the start only the newest of each key need be applied: Kafka compacts a file only
+        once it is closed, which may take a week, and a start would read all that was repeated meanwhile.
         """
         self._settings = settings
         self._names = [topic_name(settings, topic) for topic in topics]
         self._apply = apply
         self._from_start = from_start
         self._clock = clock
-        self._gather_ms = int(gather_s * 1000)
         self._newest_of = {key.encode() for key in newest_of}
         self._compacted = {topic_name(settings, topic) for topic in topics if topic.compacted and newest_of}
         self._next: dict[TopicPartition, int] = {}
@@ -125,8 +113,7 @@ class Follower:
     async def _follow(self) -> None:
         attempt = 0
         while True:
-            consumer = _reader(self._settings)
-            fetch_apart(consumer)
+            consumer = _reader(self._settings, fetch_max_wait_ms=FOLLOW_WAIT_MS)
             try:
                 await self._read(consumer)
             except (TransientError, KafkaError) as error:
@@ -157,15 +144,11 @@ class Follower:
         for tp in tps:
             consumer.seek(tp, self._next[tp])
         consumer.pause(*self._blocked)
-        polled: dict[TopicPartition, list[Any]] = {}
-        patience_ms = FETCH_WAIT_MS
         while True:
             if (why := ended_task(consumer)) is not None:
                 raise TransientError(f"kafka: {why}")
             self._note(consumer, ends)
-            self._let_wait(consumer, patience_ms if ends else None, goes_on=bool(polled))
             polled = await bounded(consumer.getmany(timeout_ms=timeout_ms, max_records=MAX_RECORDS), limit, "following")
-            patience_ms = FETCH_WAIT_MS if ends.keys() & polled.keys() else min(_MORE * patience_ms, STUCK_WAIT_MS)
             for tp, records in polled.items():
                 for record in records:
                     if not self._one(tp, record):
@@ -178,15 +161,6 @@ class Follower:
                 if tp not in polled and tp not in self._blocked:
                     position = await bounded(consumer.position(tp), limit, "asking for a position")
                     self._next[tp] = max(self._next[tp], position)
-
-    def _let_wait(self, consumer: AIOKafkaConsumer, behind_ms: int | None, *, goes_on: bool) -> None:
-        """Say how long the broker may wait for records: ``behind_ms`` until it has caught up (None: it has)."""
-        if behind_ms is not None:
-            wait_for_records(consumer, behind_ms)
-        elif goes_on and self._gather_ms:
-            wait_for_records(consumer, self._gather_ms, GATHER_BYTES)
-        else:
-            wait_for_records(consumer, FOLLOW_WAIT_MS)
 
     async def _begin_at(self, consumer: AIOKafkaConsumer, tp: TopicPartition, end: int) -> int:
         """Where it was, or the first record; of a compacted topic one before which no key has its newest record."""
@@ -355,6 +329,7 @@ def _reader(
     settings: KafkaSettings,
     *,
     auto_offset_reset: str = "earliest",
+    fetch_max_wait_ms: int = FETCH_WAIT_MS,
 ) -> AIOKafkaConsumer:
     read_any_batch()
     return AIOKafkaConsumer(
@@ -362,7 +337,7 @@ def _reader(
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset=auto_offset_reset,
-        fetch_max_wait_ms=FETCH_WAIT_MS,
+        fetch_max_wait_ms=fetch_max_wait_ms,
         max_partition_fetch_bytes=FETCH_BYTES,
         consumer_timeout_ms=CONSUMER_TIMEOUT_MS,
     )

@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import datetime
-from typing import Final
 
 from services.intake.receipts import duty, promise
 from services.intake.receipts.promise import Outlook
@@ -14,9 +13,6 @@ from shared.kafka.reader import Follower
 from shared.settings import KafkaSettings
 from shared.topics import CENTERS
 
-GATHER_S: Final = 1.0
-"""Shifts change a few times a day: nobody waits for a second."""
-
 
 class DutyFollower:
     """Duty of all centres, as they said. Empty until Kafka has answered once: then the longer times are promised."""
@@ -24,7 +20,7 @@ class DutyFollower:
     def __init__(self, settings: KafkaSettings, clock: Clock) -> None:
         """``settings`` say where Kafka is."""
         self._shifts: dict[str, duty.Shifts] = {}
-        self._follower = Follower(settings, (CENTERS,), self.apply, from_start=True, clock=clock, gather_s=GATHER_S)
+        self._follower = Follower(settings, (CENTERS,), self.apply, from_start=True, clock=clock)
         self.check = self._follower.check
 
     async def run(self) -> None:

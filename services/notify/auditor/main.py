@@ -32,8 +32,6 @@ from shared.web.translations import gettext_noop
 
 _LOG = log.get(__name__)
 SERVICE = "notify"
-GATHER_S = 1.0
-"""It looks every few seconds: records may wait at the broker for more."""
 
 
 class AuditorProcess:
@@ -53,9 +51,7 @@ class AuditorProcess:
         findings = FindingStore(database)
         quiet = Quiet.read(settings.quiet_hours)
         # How long the broker is silent is a matter of the machine's clock, whatever clock the judging goes by.
-        self.follower = Follower(
-            bus, (ROUTINGS, CASES, ALERTS), self._note, from_start=True, clock=SystemClock(), gather_s=GATHER_S
-        )
+        self.follower = Follower(bus, (ROUTINGS, CASES, ALERTS), self._note, from_start=True, clock=SystemClock())
         self.auditor = Auditor(findings, self._mail, self.follower.check, quiet, clock)
         url = settings.heartbeat_url
         self.health = Health()

@@ -1,7 +1,6 @@
 """Followers and bounded reads, on the real broker."""
 
 import asyncio
-import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,8 +20,8 @@ from shared.kafka.reader import Follower, PartitionReader
 from shared.settings import KafkaSettings
 from shared.topics import CASES, LOADS, REPORTS
 from shared.trace import new_traceparent
-from tests.integration.kafka.tools import id_in, message_left, messages, new_bus, note_fetches, report_id, running
-from tests.support.waiting import DEADLINE_S, eventually
+from tests.integration.kafka.tools import id_in, message_left, messages, new_bus, report_id, running
+from tests.support.waiting import eventually
 
 IDS = [report_id(n) for n in range(20)]
 
@@ -44,48 +43,6 @@ async def test_started_it_has_applied_what_was_there_and_goes_on(bus_settings: K
     for partition in range(3):
         offsets = [r.offset for r in applied if r.partition == partition]
         assert offsets == list(range(len(offsets)))
-
-
-async def test_in_no_hurry_it_takes_many_records_at_once(
-    bus_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = note_fetches(monkeypatch)
-    bus, _ = new_bus(bus_settings)
-    async with running(bus):
-        applied: list[Received] = []
-        follower = Follower(
-            bus_settings, [REPORTS], applied.append, from_start=False, clock=SystemClock(), gather_s=2.0
-        )
-        await follower.start()
-        began = time.monotonic()
-        try:
-            for sequence in range(1, 31):
-                await bus.publisher.publish(messages(IDS[:1], range(sequence, sequence + 1)))
-            await eventually(lambda: len(applied) == 30, "all of them")
-            # A few for each stretch of time: publishing one after the other takes long on a busy machine.
-            assert len(asked) < 10 + (time.monotonic() - began)
-        finally:
-            await follower.stop()
-
-
-async def test_after_a_quiet_time_the_first_record_does_not_wait_for_more(
-    bus_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(reader, "FOLLOW_WAIT_MS", waiting := int(3 * DEADLINE_S * 1000))
-    asked = note_fetches(monkeypatch)
-    bus, _ = new_bus(bus_settings)
-    async with running(bus):
-        applied: list[Received] = []
-        follower = Follower(
-            bus_settings, [REPORTS], applied.append, from_start=False, clock=SystemClock(), gather_s=2 * DEADLINE_S
-        )
-        await follower.start()
-        try:
-            await eventually(lambda: asked and asked[-1]._max_wait_ms == waiting, "it waits for records")
-            await bus.publisher.publish(messages(IDS[:1], range(1, 2)))
-            await eventually(lambda: len(applied) == 1, "the record")
-        finally:
-            await follower.stop()
 
 
 async def test_from_the_end_it_sees_only_what_comes(bus_settings: KafkaSettings) -> None:

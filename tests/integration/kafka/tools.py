@@ -6,10 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.conn import AIOKafkaConnection
-from aiokafka.protocol.fetch import FetchRequest
 
 from shared import trace
 from shared.clock import SystemClock
@@ -26,20 +23,6 @@ from shared.topics import REPORTS
 from tests.support.waiting import DEADLINE_S, eventually
 
 NOW = datetime(2026, 11, 24, 3, 12, tzinfo=UTC)
-
-
-def note_fetches(monkeypatch: pytest.MonkeyPatch) -> list[FetchRequest]:
-    """Return a list that every question for records from now on is added to, of any consumer in this process."""
-    asked: list[FetchRequest] = []
-    send = AIOKafkaConnection.send
-
-    def noted(connection: AIOKafkaConnection, request: object, *args: object, **options: object) -> object:
-        if isinstance(request, FetchRequest):
-            asked.append(request)
-        return send(connection, request, *args, **options)
-
-    monkeypatch.setattr(AIOKafkaConnection, "send", noted)
-    return asked
 
 
 def report_id(number: int) -> str:

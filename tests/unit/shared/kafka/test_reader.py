@@ -15,69 +15,14 @@ from shared.clock import SystemClock
 from shared.errors import TransientError
 from shared.kafka import reader
 from shared.kafka.reader import (
-    FETCH_WAIT_MS,
-    FOLLOW_WAIT_MS,
-    GATHER_BYTES,
     NEWEST,
     POLL_MS,
-    STUCK_WAIT_MS,
     Follower,
     PartitionReader,
 )
 from shared.settings import KafkaSettings
 from shared.topics import CENTERS, LOADS, REPORTS, Topic
 from tests.support.waiting import eventually
-
-
-async def test_records_gather_at_the_broker_but_the_first_after_a_while_does_not_wait(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    tp, waits = TopicPartition("loads", 0), []
-
-    async def partitions(*_: object) -> list[TopicPartition]:
-        return [tp]
-
-    monkeypatch.setattr(reader, "_tps", partitions)
-    monkeypatch.setattr(reader, "ended_task", lambda _: None)
-    monkeypatch.setattr(reader, "wait_for_records", lambda _, *asked: waits.append(asked))
-    consumer: Any = create_autospec(AIOKafkaConsumer, instance=True)
-    consumer.assignment.return_value = set()
-    consumer.end_offsets.return_value = {tp: 0}
-    consumer.getmany.side_effect = [{}, {tp: [SimpleNamespace(offset=0)]}, {}, KafkaError]
-    follower = Follower(KafkaSettings(), (LOADS,), lambda _: None, from_start=True, clock=SystemClock(), gather_s=1.0)
-    monkeypatch.setattr(follower, "_one", lambda *_: True)
-    with pytest.raises(KafkaError):
-        await follower._read(consumer)
-    at_once = (FOLLOW_WAIT_MS,)
-    assert waits == [at_once, at_once, (1000, GATHER_BYTES), at_once]
-
-
-async def test_who_waits_for_a_partition_without_a_leader_asks_less_and_less_often(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """What comes of the others meanwhile changes nothing: each question asks for metadata as well."""
-    led, lost, waits = TopicPartition("loads", 0), TopicPartition("loads", 1), []
-
-    async def partitions(*_: object) -> list[TopicPartition]:
-        return [led, lost]
-
-    monkeypatch.setattr(reader, "_tps", partitions)
-    monkeypatch.setattr(reader, "ended_task", lambda _: None)
-    monkeypatch.setattr(reader, "wait_for_records", lambda _, *asked: waits.append(asked))
-    consumer: Any = create_autospec(AIOKafkaConsumer, instance=True)
-    consumer.assignment.return_value = set()
-    consumer.end_offsets.return_value = {led: 1, lost: 2}
-    consumer.position.return_value = 0
-    found = [{led: [SimpleNamespace(offset=offset)]} for offset in range(4)]
-    again = [{lost: [SimpleNamespace(offset=offset)]} for offset in range(2)]
-    consumer.getmany.side_effect = [*found[:2], {}, *found[2:], *again, {}, KafkaError]
-    follower = Follower(KafkaSettings(), (LOADS,), lambda _: None, from_start=True, clock=SystemClock())
-    monkeypatch.setattr(follower, "_one", lambda *_: True)
-    with pytest.raises(KafkaError):
-        await follower._read(consumer)
-    shortest, longest = FETCH_WAIT_MS, STUCK_WAIT_MS
-    behind = [shortest, shortest, 10 * shortest, longest, longest, longest, shortest]
-    assert waits == [*((wait,) for wait in behind), (FOLLOW_WAIT_MS,), (FOLLOW_WAIT_MS,)]
 
 
 async def test_who_waits_at_the_start_for_a_partition_without_a_leader_says_which(
@@ -90,8 +35,7 @@ async def test_who_waits_at_the_start_for_a_partition_without_a_leader_says_whic
 
     consumer: Any = create_autospec(AIOKafkaConsumer, instance=True)
     consumer.end_offsets.side_effect = KafkaError
-    monkeypatch.setattr(reader, "_reader", lambda _: consumer)
-    monkeypatch.setattr(reader, "fetch_apart", lambda _: None)
+    monkeypatch.setattr(reader, "_reader", lambda *_, **__: consumer)
     monkeypatch.setattr(reader, "_tps", partitions)
     monkeypatch.setattr(reader, "last_seen_without_leader", lambda *_: frozenset({lost}))
     follower = Follower(KafkaSettings(), (LOADS, CENTERS), lambda _: None, from_start=True, clock=SystemClock())
@@ -112,7 +56,6 @@ async def test_a_poll_that_finds_nothing_ends_within_the_time_a_call_may_take(
 
     monkeypatch.setattr(reader, "_tps", partitions)
     monkeypatch.setattr(reader, "ended_task", lambda _: None)
-    monkeypatch.setattr(reader, "wait_for_records", lambda *_: None)
     consumer: Any = create_autospec(AIOKafkaConsumer, instance=True)
     consumer.assignment.return_value = set()
     consumer.end_offsets.return_value = {TopicPartition("loads", 0): 0}
