@@ -10,7 +10,6 @@ from aiokafka.helpers import create_ssl_context
 
 from shared import certificates
 from shared.errors import TransientError
-from shared.kafka.patches import mend_connecting
 from shared.settings import KafkaSettings
 from shared.topics import Topic
 
@@ -32,7 +31,6 @@ def client_options(settings: KafkaSettings) -> dict[str, Any]:
         "security_protocol": settings.security_protocol,
         "retry_backoff_ms": 100,
     }
-    mend_connecting()
     if settings.by_tls:
         certificates.note_kafka(settings)
         options["ssl_context"] = create_ssl_context(

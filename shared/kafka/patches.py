@@ -16,26 +16,19 @@
 - How large a batch is once it is unpacked (no upstream issue yet): aiokafka unpacks all of it at once, and six
   kilobytes of zstd are 200 MB. Whoever may write to any topic that a process reads, a dead-letter topic too, could end
   that process for ever: it reads on where it died. A batch that no writer of ours makes is passed over and told of.
-- How soon a broker that could not be reached is tried again (aiokafka issues 144 and 496): each of a client's tasks
-  tries ten times a second, where Java's clients have ``reconnect.backoff.ms``. Five services made 300 attempts a second
-  at a broker that was starting, and took more of the machine than it got.
 
 ``tests/integration/kafka/test_patches.py`` fails once one of them is not needed any more.
 """
 
 import asyncio
-import random
-import time
 import zlib
-from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
-from itertools import chain, islice
-from typing import Any, Final, NamedTuple
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from itertools import islice
+from typing import Any, Final
 
 import cramjam
-from aiokafka import AIOKafkaConsumer, TopicPartition, client
-from aiokafka.client import AIOKafkaClient, ConnectionGroup
-from aiokafka.conn import create_conn
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.client import ConnectionGroup
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 from aiokafka.protocol.commit import OffsetCommitRequest, OffsetFetchRequest
@@ -43,7 +36,6 @@ from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords
 
 from shared import log
-from shared.backoff import backoff
 
 _log = log.get(__name__)
 
@@ -116,106 +108,11 @@ def observe_coordinator(consumer: AIOKafkaConsumer, answered: Callable[..., None
     consumer._client.send = sent
 
 
-LONGEST_RECONNECT_S: Final = 1.0
-"""Java's ``reconnect.backoff.max.ms``."""
-
-
-class _Attempt(NamedTuple):
-    failures: int
-    """In a row, before it began."""
-    reached: int
-    """How often the broker had been reached."""
-
-
-class _Attempts:
-    """When this process may try to reach each broker again."""
-
-    def __init__(self) -> None:
-        self._failures: dict[Any, int] = {}
-        self._reached: Counter[Any] = Counter()
-        self._not_before: dict[Any, float] = {}
-
-    def left(self, where: Any) -> float:  # noqa: ANN401  # host and port
-        """Seconds until the next attempt."""
-        return max(0.0, self._not_before.get(where, 0.0) - time.monotonic())
-
-    def begun(self, where: Any) -> _Attempt:  # noqa: ANN401  # as above
-        """One attempt begins; where the last one failed, the others wait for it."""
-        failures = self._failures.get(where, 0)
-        self._rest(where, failures)
-        return _Attempt(failures, self._reached[where])
-
-    def failed(self, where: Any, attempt: _Attempt) -> None:  # noqa: ANN401  # as above
-        """An attempt failed; of several at once one counts, and none where another has reached the broker since."""
-        if self._reached[where] == attempt.reached:
-            self._failures[where] = attempt.failures + 1
-            self._rest(where, attempt.failures + 1)
-
-    def reached(self, where: Any) -> None:  # noqa: ANN401  # as above
-        """The broker is there."""
-        self._reached[where] += 1
-        self._failures.pop(where, None)
-        self._not_before.pop(where, None)
-
-    def _rest(self, where: Any, failures: int) -> None:  # noqa: ANN401  # as above
-        if failures:
-            pause = backoff(failures, random.random(), LONGEST_RECONNECT_S)  # noqa: S311  # spreading, not secrecy
-            self._not_before[where] = time.monotonic() + pause
-
-
-_attempts: Final = _Attempts()
-_get_connection: Final = AIOKafkaClient._get_conn
-
-
-def mend_connecting() -> None:
-    """Make every client of this process rest between attempts to reach a broker. May be repeated."""
-    client.create_conn = _connect
-    AIOKafkaClient._get_conn = _connection
-
-
-async def _connect(host: str, port: int, **options: Any) -> Any:  # noqa: ANN401  # aiokafka ships no types
-    where = host, port
-    attempt = _attempts.begun(where)
-    try:
-        made = await create_conn(host, port, **options)
-    except BaseException as error:
-        if isinstance(error, Exception):  # a client that is stopped or given up says nothing of the broker
-            _attempts.failed(where, attempt)
-        raise
-    _attempts.reached(where)
-    return made
-
-
-async def _connection(self: Any, node: Any, *, group: int = ConnectionGroup.DEFAULT, **options: Any) -> Any:  # noqa: ANN401  # as above
-    """A connection to a broker, or None where there is none now.
-
-    Waits until it may be tried again, unless the client knows another broker that may be: that one is asked then.
-    """
-    known = self._conns.get((node, group))
-    if (known is None or not known.connected()) and (left := _left(self, node)):
-        if any(not _left(self, other.nodeId) for other in self.cluster.brokers()):
-            self.force_metadata_update()
-            return None
-        await asyncio.sleep(left)
-        if _left(self, node):  # another task tries, or tried in vain
-            self.force_metadata_update()
-            return None
-    return await _get_connection(self, node, group=group, **options)
-
-
-def _left(of: Any, node: Any) -> float:  # noqa: ANN401  # as above
-    broker = of.cluster.broker_metadata(node)
-    return 0.0 if broker is None else _attempts.left((broker.host, broker.port))
-
-
 _LENGTH_AT: Final = 8
 _OVERHEAD: Final = 12
 """Base offset and length come before what the length counts (Kafka protocol, record batch)."""
 
 
-UNPACKED_AT_ONCE: Final = 50
-"""Records. Unpacked, one takes four times what it takes in the batch, and every partition has a batch that is begun;
-one at a time, a step of ours for each took as long as unpacking it."""
 MOST_UNPACKED: Final = 4 * 1024 * 1024
 """Bytes of a batch. Writers make batches of a mebibyte at most, and all that is read at once has to have room."""
 _GZIP, _LZ4, _ZSTD = 1, 3, 4
@@ -273,15 +170,14 @@ class _Batch:
         if swells(self._batch.compression_type, self._data[_DefaultRecordBatchPy.HEADER_STRUCT.size :]):
             _log.critical("kafka.batch_refused", offset=self._batch.base_offset, bytes=len(self._data))
             return iter(())
-        return chain.from_iterable(self._pieces())
+        return self._with_any_names()
 
-    def _pieces(self) -> Iterator[Iterable[Any]]:
-        records = chain(self._batch)  # asked again after its end, aiokafka's parser would start over
+    def _with_any_names(self) -> Iterator[Any]:
         given = 0
         try:
-            while piece := list(islice(records, UNPACKED_AT_ONCE)):
-                yield piece
-                given += len(piece)
+            for record in self._batch:
+                yield record
+                given += 1
         except (UnicodeDecodeError, CorruptRecordException) as error:
             if not _is_header_name_error(error):
                 raise
@@ -290,7 +186,7 @@ class _Batch:
         again = _DefaultRecordBatchPy(bytes(self._data))
         again._maybe_uncompress()
         again._buffer = _LenientBytes(again._buffer)
-        yield islice(again, given, None)
+        yield from islice(again, given, None)
 
 
 def swells(codec: int, packed: memoryview) -> bool:
