@@ -86,8 +86,8 @@ rotate-secrets: venv ## new passwords for every user of the engines while it run
 check-reports: venv ## prove that no stored report was changed by hand
 	@$(LOCAL) in intake services.intake.encryption.authenticate check
 
-sign-reports: venv ## once after an upgrade from 0.2.0, or for reports that were looked at (ID="…"): sign them as they are
-	@$(LOCAL) in intake services.intake.encryption.authenticate sign $(or $(ID),--all)
+sign-reports: venv ## sign changed reports that were looked at, as they are (ID="…")
+	@$(LOCAL) in intake services.intake.encryption.authenticate sign $(or $(ID),$(error say which: make sign-reports ID="…"))
 
 rotate-signing-key: venv ## a new key for sign-ins; NOW=1: the old one counts no more, everybody signs in again
 	@$(LOCAL) in identity services.identity.cli rotate-signing-key $(if $(NOW),--at-once)

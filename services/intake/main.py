@@ -14,9 +14,10 @@ from services.intake.callbacks.channel import CallbackChannel
 from services.intake.callbacks.repository import CallbackRepository
 from services.intake.callbacks.service import DROP_S, NOTICE_S, SWEEP_S, CallbackService
 from services.intake.clients import pages as clients_pages
+from services.intake.clients.authentication import ClientAuthentication
 from services.intake.clients.dependencies import REFRESH_S as CLIENTS_S
 from services.intake.clients.dependencies import ClientAuthenticator
-from services.intake.clients.repository import ClientRepository, authentication_of
+from services.intake.clients.repository import ClientRepository
 from services.intake.clients.service import ClientService
 from services.intake.disk.repository import DiskSpace
 from services.intake.disk.rules import MB, DiskThresholds
@@ -96,7 +97,7 @@ from shared.clock import Clock, SystemClock
 from shared.drills import begun_by_notify
 from shared.encryption import Keyring
 from shared.errors import FatalError
-from shared.health import Check, Health
+from shared.health import Health
 from shared.identity.roles import Scope
 from shared.identity.source import POLL_S, Identity
 from shared.identity.source import over_http as identity_over_http
@@ -258,7 +259,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     health.ready["store"] = group.check
     follower = ProgressFollower(reports, relay)
     [following] = bus.include(consumers(follower))
-    health.degraded |= {"relay.intake": relay.unreadable, **_only_for_an_upgrade(settings)}
+    health.degraded |= {"relay.intake": relay.unreadable}
     aside.ready |= {"relay.intake": relay.check, "routings.holes": follower.check}
 
     signer, keyring = ProofSigner(key_bytes(settings.signing_key)), _keyring(settings)
@@ -268,7 +269,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     aside.ready["disk.room"] = disk.check
     rate_limiter = SubmissionRateLimiter(keys.lasting, clock, free=settings.free_reports, many=settings.many_reports)
     clients = ClientAuthenticator(
-        ClientRepository(database, authentication_of(settings, keys, recorder.client_refused)),
+        ClientRepository(database, ClientAuthentication(keys.client_authentication, recorder.client_refused)),
         keys.clients,
         audit,
         clock,
@@ -462,13 +463,6 @@ def _callbacks(
     made = CallbackService(callbacks, reports.of_report, clients.known, channel, keys, clock)
     reports.on_change = made.hint
     return made
-
-
-def _only_for_an_upgrade(settings: IntakeSettings) -> dict[str, Check]:
-    """A check that fails while a setting is on that must not stay on."""
-    if not settings.upgrading:
-        return {}
-    return {"upgrading": lambda: "INTAKE_UPGRADING is on, so changed reports and front ends are not refused"}
 
 
 def _marks(settings: IntakeSettings) -> DiskThresholds:

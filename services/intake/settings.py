@@ -29,8 +29,6 @@ class IntakeSettings(ServiceSettings, AuditSettings):
     later_receipt_keys: tuple[Key, ...] = Field(default=(), examples=['["(base64)"]'])
     """Keys that took the place of the one derived from `INTAKE_RECEIPT_KEY` for new receipts: the first makes them, all
     of them recognise them, so none may ever go. A JSON list, newest first."""
-    upgrading: bool = Field(default=False, examples=[False])
-    """True while an intake of release 0.2.0 or before runs beside this one: nothing is made that it would not know."""
     link_key: Key = Field(examples=[EXAMPLE])
     """Makes the digests by which reports find each other. Must never change, or older ones are not found."""
     signing_key: Key = Field(examples=[EXAMPLE])

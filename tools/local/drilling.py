@@ -20,7 +20,7 @@ def file_of(var: Path) -> Path:
 def ensure(var: Path, env: Mapping[str, str], run: Run) -> bool:
     """Make the front end unless there is a credential; ``env`` is that of intake. Whether there is one afterwards.
 
-    Made anew too where intake refuses what the store holds of it: from before an upgrade, or changed there.
+    Made anew too where intake refuses what the store holds of it, since it was changed there.
     """
     file = file_of(var)
     if file.exists() and _known(run, env):

@@ -64,12 +64,6 @@ class CallbackRepository:
                 {"_id": report_id, CALLBACK_SINCE: {"$gte": _FREE}}, {"$set": {CALLBACK_SINCE: at}}
             )
 
-    async def kept_after(self, report_id: str) -> list[str]:
-        """A page of the reports about which something is kept, by id."""
-        with store_errors():
-            page = self._callbacks.find({"_id": {"$gt": report_id}}, {"_id": 1}).sort("_id", 1).limit(PAGE)
-            return [document["_id"] for document in await page.to_list(PAGE)]
-
     async def count(self, client: str, most: int) -> int:
         """Count the reports about which a front end is told, up to ``most``."""
         with store_errors():

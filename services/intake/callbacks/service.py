@@ -79,7 +79,6 @@ class CallbackService:
         self._clock = clock
         self._hints: dict[str, None] = {}
         self._page_start = PageStart()
-        self._kept_after = ""
         self.hinted: Final = asyncio.Event()
         self._noticed = asyncio.Event()
         self._rounds: dict[str, asyncio.Task[None]] = {}
@@ -104,11 +103,6 @@ class CallbackService:
             self._page_start = following or PageStart()
             if following is None:
                 break
-        # And some of what is kept, whether its report has the mark or not: an earlier build erases that with the rest.
-        kept = await self.callbacks.kept_after(self._kept_after)
-        for report_id in kept:
-            self.hint(report_id)
-        self._kept_after = kept[-1] if len(kept) == PAGE else ""
 
     async def drop_old(self) -> None:
         """Drop what could not be told for longer than a day, also where nobody even tries."""

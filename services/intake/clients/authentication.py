@@ -28,13 +28,9 @@ _PART: Final = "client"
 class ClientAuthentication:
     """Makes and checks the codes."""
 
-    def __init__(self, keys: KeyedDigests, on_failure: Callable[[str], None], *, required: bool = True) -> None:
-        """``on_failure`` is told of a front end when it begins to fail in this process.
-
-        ``required`` is false only while builds that write no codes run beside this one.
-        """
+    def __init__(self, keys: KeyedDigests, on_failure: Callable[[str], None]) -> None:
+        """``on_failure`` is told of a front end when it begins to fail in this process."""
         self._keys = keys
-        self._required = required
         self._on_failure = on_failure
         self._failed: set[str] = set()
 
@@ -51,21 +47,16 @@ class ClientAuthentication:
         except (TypeError, KeyError, ValueError):  # a code or a field that is missing, or of a kind never written
             return False
 
-    def counts(self, document: Mapping[str, Any]) -> bool:
-        """Return whether a document is believed: during an upgrade also one without a right code."""
-        return not self._required or self.is_authentic(document)
-
     def check(self, document: Document) -> Document:
         """The document, if it is believed. Raises ``PermanentError`` (``client_not_authentic``)."""
         client_id = str(document["_id"])
-        if self.counts(document):
+        if self.is_authentic(document):
             self._failed.discard(client_id)
             return document
         FAILURES.labels(_PART).inc()
         if client_id not in self._failed:
             self._failed.add(client_id)
-            reason = "changed" if FIELD in document else "never_signed"
-            _log.critical("client.authentication_failed", client=client_id, reason=reason)
+            _log.critical("client.authentication_failed", client=client_id)
             self._on_failure(client_id)
         raise PermanentError("client_not_authentic", "add it anew, or sign it after a look")
 

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from services.intake.callbacks.rules import url_refused
+from services.intake.clients.authentication import ClientAuthentication
 from services.intake.clients.models import CLIENT_ID, MOST_PER_MINUTE, PER_MINUTE
-from services.intake.clients.repository import ClientError, ClientRepository, authentication_of
+from services.intake.clients.repository import ClientError, ClientRepository
 from services.intake.clients.service import RESERVED, ClientService
 from services.intake.encryption.keys import keys_of
 from services.intake.settings import IntakeSettings
@@ -58,7 +59,7 @@ async def _do(given: argparse.Namespace, settings: IntakeSettings, store: StoreS
     clock = SystemClock()
     database = mongo.connect(store, "intake")
     keys = keys_of(settings)
-    clients = ClientRepository(database, authentication_of(settings, keys, lambda _client_id: None))
+    clients = ClientRepository(database, ClientAuthentication(keys.client_authentication, lambda _client_id: None))
     client_service = ClientService(clients, keys, clock)
     if given.command == "list":
         return [

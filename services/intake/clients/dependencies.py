@@ -17,7 +17,7 @@ from services.intake.clients.models import Client
 from services.intake.clients.repository import ClientRepository
 from services.intake.clients.rules import NO_CREDENTIAL, CredentialRefusal, digest_among, judge
 from services.intake.dependencies import CLIENT, SANDBOX
-from services.intake.encryption.keys import PurposeKeys
+from services.intake.encryption.keys import KeyedDigests
 from shared.audit.entries import by_other, where_of
 from shared.audit.model import AuditOutcome
 from shared.audit.store import AuditLog
@@ -67,7 +67,7 @@ _REFUSALS: Final[dict[CredentialRefusal, tuple[int, str]]] = {
 class ClientAuthenticator:
     """Makes the dependencies; caches the front ends."""
 
-    def __init__(self, clients: ClientRepository, keys: PurposeKeys, audit: AuditLog, clock: Clock) -> None:
+    def __init__(self, clients: ClientRepository, keys: KeyedDigests, audit: AuditLog, clock: Clock) -> None:
         self.clients: Final = clients
         self._keys = keys
         self._audit = audit

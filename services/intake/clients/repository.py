@@ -9,9 +9,7 @@ from motor.motor_asyncio import AsyncIOMotorDatabase
 from services.intake.clients.authentication import FIELD, ClientAuthentication
 from services.intake.clients.models import SECRETS, Callback, Client
 from services.intake.concurrency import Attempts
-from services.intake.encryption.keys import IntakeKeys
 from services.intake.reports.documents import Document
-from services.intake.settings import IntakeSettings
 from shared.errors import IeumError
 from shared.identity.roles import Scope
 from shared.jobs import Skipped
@@ -67,7 +65,7 @@ class ClientRepository:
             return
         with store_errors():
             found = await self._collection.find_one({"_id": client_id})
-            if found is not None and not self._authentication.counts(found):
+            if found is not None and not self._authentication.is_authentic(found):
                 as_read = {"_id": client_id, FIELD: found.get(FIELD)}
                 if (await self._collection.replace_one(as_read, document)).matched_count:
                     return
@@ -139,7 +137,7 @@ class ClientRepository:
                 found = await self._collection.find_one({"_id": client_id})
                 if found is None:
                     raise ClientError("unknown_client")
-                if not self._authentication.counts(found):
+                if not self._authentication.is_authentic(found):
                     raise ClientError("not_authentic")  # a change would make the rest of it count
                 if version is not None and version != found["version"]:
                     break
@@ -151,18 +149,10 @@ class ClientRepository:
         raise ClientError("changed_meanwhile")
 
 
-def authentication_of(
-    settings: IntakeSettings, keys: IntakeKeys, on_failure: Callable[[str], None]
-) -> ClientAuthentication:
-    """The authentication that the settings name; see ``ClientAuthentication`` for ``on_failure``."""
-    return ClientAuthentication(keys.client_authentication, on_failure, required=not settings.upgrading)
-
-
 def _kept(document: Document) -> list[Document]:
-    """The secrets a new one leaves valid: those in use, or the newest. Before uses were noted any may be in use."""
+    """The secrets a new one leaves valid: those in use, or the newest."""
     known: list[Document] = document["secrets"]
-    used = document.get("used")
-    return [one for one in known if used is None or one["digest"] in used] or known[:1]
+    return [one for one in known if one["digest"] in document["used"]] or known[:1]
 
 
 def _client(document: Document) -> Client:
@@ -176,7 +166,7 @@ def _client(document: Document) -> Client:
         disabled=document["disabled"],
         last_used=document.get("last_used"),
         version=document["version"],
-        newest_used=document["secrets"][0]["digest"] in document.get("used", ()),
+        newest_used=document["secrets"][0]["digest"] in document["used"],
         callback=_callback(document),
     )
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from services.intake.clients.models import Client, read_credential
-from services.intake.encryption.keys import KeyedDigests, PurposeKeys
+from services.intake.encryption.keys import KeyedDigests
 from shared.identity.roles import Scope
 
 NO_CREDENTIAL: Final = "no_credential"
@@ -30,19 +30,17 @@ def digest_of(keys: KeyedDigests, client_id: str, secret: str) -> str:
     return keys.mac("client secret", client_id, secret).hex()
 
 
-def digest_among(keys: PurposeKeys, stored: Sequence[str], client_id: str, secret: str) -> str | None:
-    """Return the stored digest of this secret, whichever key made it; None if there is none."""
-    found = None
-    for key in keys.all:
-        made = digest_of(key, client_id, secret)
-        for digest in stored:
-            if hmac.compare_digest(made, digest):
-                found = digest
+def digest_among(keys: KeyedDigests, stored: Sequence[str], client_id: str, secret: str) -> str | None:
+    """Return the stored digest of this secret; None if there is none."""
+    made, found = digest_of(keys, client_id, secret), None
+    for digest in stored:
+        if hmac.compare_digest(made, digest):
+            found = digest
     return found
 
 
 def judge(
-    keys: PurposeKeys, clients: Mapping[str, Client], credential: str, scope: Scope
+    keys: KeyedDigests, clients: Mapping[str, Client], credential: str, scope: Scope
 ) -> Client | CredentialRefusal:
     """The front end a credential belongs to, if it may do this."""
     read = read_credential(credential)

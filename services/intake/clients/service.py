@@ -31,7 +31,7 @@ class ClientService:
         if Scope.REPORTS_DRILL in scopes and set(scopes) != {Scope.REPORTS_DRILL}:
             raise ClientError("drill_stands_alone")
         secret = secrets.token_urlsafe(SECRET_BYTES)
-        digest = digest_of(self._keys.current, client_id, secret)
+        digest = digest_of(self._keys, client_id, secret)
         await self.clients.add(client_id, name, scopes, digest, per_minute, self._clock.now())
         return f"{client_id}.{secret}"
 
@@ -75,6 +75,6 @@ class ClientService:
         ``version`` is the one the person saw, so that asking twice makes one.
         """
         secret = secrets.token_urlsafe(SECRET_BYTES)
-        digest = digest_of(self._keys.current, client_id, secret)
+        digest = digest_of(self._keys, client_id, secret)
         await self.clients.rotate(client_id, digest, self._clock.now(), only=only, version=version)
         return f"{client_id}.{secret}"

@@ -1,10 +1,8 @@
 """Checks or signs what steers reports: ``python -m services.intake.encryption.authenticate check | sign``.
 
-Intake goes on running. ``check`` names each that is not as intake wrote it, and ends with 1 if there is one.
-``sign --all`` is for the upgrade from a build that signed nothing: run it once, when the last such build is gone and
-before ``INTAKE_UPGRADING`` is taken away. Without that setting it signs only reports that were never signed; one that
-was changed is signed by its name alone (``sign REPORT``), by somebody who has looked at it. Each is in the audit. All
-of it goes for front ends too, which are named ``client:ID``.
+Intake goes on running. ``check`` names each that is not as intake wrote it, and ends with 1 if there is one. What was
+changed is signed by its name alone (``sign REPORT``), by somebody who has looked at it. Each is in the audit. All of it
+goes for front ends too, which are named ``client:ID``.
 """
 
 import argparse
@@ -13,11 +11,11 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from services.intake.clients.authentication import FIELD as CLIENT_FIELD
-from services.intake.clients.repository import ClientRepository, authentication_of
+from services.intake.clients.authentication import ClientAuthentication
+from services.intake.clients.repository import ClientRepository
 from services.intake.encryption.keys import keys_of
 from services.intake.encryption.repository import Signatures
-from services.intake.reports.authentication import FIELD, ReportAuthentication
+from services.intake.reports.authentication import ReportAuthentication
 from services.intake.settings import IntakeSettings
 from shared import log, mongo, process
 from shared.audit.model import SYSTEM, AuditEntry, AuditOutcome
@@ -37,66 +35,56 @@ def main(arguments: Sequence[str]) -> int:
     """0: all reports are as intake wrote them; 1: some are not; 2: the store does not answer (run it again)."""
     parser = argparse.ArgumentParser(prog="python -m services.intake.encryption.authenticate", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("check", help="name the reports and front ends that were changed by hand or never signed")
+    commands.add_parser("check", help="name the reports and front ends that were changed by hand")
     signing = commands.add_parser("sign", help="sign reports and front ends as they now are")
     signing.add_argument(
-        "reports", nargs="*", help="what somebody has looked at: ids of reports, client:ID for front ends"
+        "reports", nargs="+", help="what somebody has looked at: ids of reports, client:ID for front ends"
     )
-    signing.add_argument("--all", action="store_true", help="what was never signed: once, after an upgrade")
     given = parser.parse_args(arguments)
-    if given.command == "sign" and bool(given.reports) == given.all:
-        parser.error("name what to sign, or say --all")
     settings, store = load(IntakeSettings), load(StoreSettings)
     log.configure("intake-authenticate", settings.log_level)
-    wanted = None if given.command == "check" or given.all else given.reports
     try:
-        return asyncio.run(run(settings, store, SystemClock(), wanted, sign=given.command == "sign"))
+        return asyncio.run(run(settings, store, SystemClock(), given.reports if given.command == "sign" else None))
     except TransientError as error:
         sys.stderr.write(f"{error}; run it again\n")
         return _AWAY
 
 
-async def run(
-    settings: IntakeSettings, store: StoreSettings, clock: Clock, wanted: Sequence[str] | None, *, sign: bool
-) -> int:
-    """Look at what is wanted, or at all; sign those that are not as intake wrote them, if asked to."""
+async def run(settings: IntakeSettings, store: StoreSettings, clock: Clock, wanted: Sequence[str] | None) -> int:
+    """Name all that are not as intake wrote them; of those that are wanted, sign them."""
     keys = keys_of(settings)
     authentication = ReportAuthentication(keys.reports, lambda _report_id, _part: None)
     database = mongo.connect(store, "intake")
     audit = AuditLog(database, settings.audit_keys(), clock, "intake", settings.audit_heads)
     signatures = Signatures(database, authentication)
-    clients = ClientRepository(database, authentication_of(settings, keys, lambda _client_id: None))
+    clients = ClientRepository(database, ClientAuthentication(keys.client_authentication, lambda _client_id: None))
     reports_wanted = wanted and [one for one in wanted if not one.startswith(_CLIENT)]
     clients_wanted = wanted and [one.removeprefix(_CLIENT) for one in wanted if one.startswith(_CLIENT)]
-    changed_too = wanted is not None or settings.upgrading
     reports_read = clients_read = found = signed = 0
     async for document, authentic in signatures.examined(reports_wanted):
         reports_read += 1
         if authentic:
             continue
         found += 1
-        unsigned = FIELD not in document
-        print(f"{'never signed' if unsigned else 'CHANGED'}: {document['_id']}", flush=True)
-        if sign and (unsigned or changed_too):
-            await _noted(audit, clock, document["_id"], "unsigned" if unsigned else "changed")
+        print(f"CHANGED: {document['_id']}", flush=True)
+        if wanted:
+            await _noted(audit, clock, document["_id"])
             signed += await signatures.sign(document)
     async for document, authentic in clients.examined(clients_wanted):
         clients_read += 1
         if authentic:
             continue
         found += 1
-        unsigned = CLIENT_FIELD not in document
-        print(f"{'never signed' if unsigned else 'CHANGED'}: {_CLIENT}{document['_id']}", flush=True)
-        if sign and (unsigned or changed_too):
-            reason = "unsigned" if unsigned else "changed"
-            await _noted(audit, clock, None, reason, client=document["_id"])
+        print(f"CHANGED: {_CLIENT}{document['_id']}", flush=True)
+        if wanted:
+            await _noted(audit, clock, None, client=document["_id"])
             signed += await clients.sign(document)
     read = f"{reports_read} reports and {clients_read} front ends"
     print(f"of {read}, {found} are not as intake wrote them, {signed} signed", flush=True)
     return _LEFT if found > signed else 0
 
 
-async def _noted(audit: AuditLog, clock: Clock, report_id: str | None, reason: str, **detail: str) -> None:
+async def _noted(audit: AuditLog, clock: Clock, report_id: str | None, **detail: str) -> None:
     await audit.append(
         AuditEntry(
             at=clock.now(),
@@ -105,7 +93,6 @@ async def _noted(audit: AuditLog, clock: Clock, report_id: str | None, reason: s
             actor=SYSTEM,
             outcome=AuditOutcome.DONE,
             report_id=report_id,
-            reason=reason,
             detail=detail,
         )
     )

@@ -1,8 +1,7 @@
-"""Keyed digests: a key of its own for each purpose, with a version, so that what is stored says which made it. Pure.
+"""Keyed digests: a key of its own for each purpose, derived by HKDF (RFC 5869) from one setting. Pure.
 
-Version 1 is one key for everything, told apart by a word in the message: what was made with it goes on. Version 2 is a
-key per purpose, derived by HKDF (RFC 5869), so that a part of intake has only the keys it needs. Later keys of a
-purpose have the id of the key as their version.
+So a part of intake has only the keys it needs. Keys of receipts can be replaced: each has a version, and what is stored
+names the one that made it.
 """
 
 import hmac
@@ -18,10 +17,8 @@ from shared.encryption import KEY_BYTES, key_id
 from shared.errors import PermanentError
 from shared.key_setting import key_bytes
 
-LEGACY: Final = "1"
-"""The version of what was made before purposes had keys of their own."""
-DERIVED: Final = "2"
-"""The version of the keys derived from ``INTAKE_RECEIPT_KEY``, one for each purpose."""
+FIRST: Final = "1"
+"""The version of the key of receipts that is derived from ``INTAKE_RECEIPT_KEY``; later ones have the key's id."""
 
 
 class KeyPurpose(StrEnum):
@@ -42,10 +39,9 @@ class KeyPurpose(StrEnum):
 class KeyedDigests:
     """HMACs under one secret, separated by purpose."""
 
-    def __init__(self, secret: bytes, version: str = LEGACY) -> None:
+    def __init__(self, secret: bytes) -> None:
         """``secret``: 32 bytes; what was made with them is recognised only with them."""
         self._keyed = hmac.new(secret, digestmod="sha256")  # copied for each digest: the key is worked in once
-        self.version: Final = version
 
     def mac(self, purpose: str, *parts: str | bytes) -> bytes:
         """HMAC-SHA256 of the parts, 32 bytes, for one purpose; parts cannot run into each other."""
@@ -57,16 +53,16 @@ class KeyedDigests:
         return digest.digest()
 
 
-class PurposeKeys:
-    """The keys of one purpose: one makes what is new, all recognise what is there."""
+class ReceiptKeys:
+    """The keys of receipts: one makes what is new, all recognise what is there."""
 
-    def __init__(self, keys: Sequence[KeyedDigests]) -> None:
-        """``keys``: the current one first, each with a version of its own."""
-        self.current: Final = keys[0]
-        self.all: Final = tuple(keys)
-        self._by_version = {key.version: key for key in keys}
+    def __init__(self, keys: Sequence[tuple[str, KeyedDigests]]) -> None:
+        """``keys``: versions and keys, the current one first."""
+        self.version, self.current = keys[0]
+        self.all: Final = tuple(key for _, key in keys)
+        self._by_version = dict(keys)
         if len(self._by_version) != len(keys):
-            raise ValueError("two keys of one purpose have the same version: is a key listed twice?")
+            raise ValueError("two keys of receipts have the same version: is a key listed twice?")
 
     def of(self, version: str) -> KeyedDigests:
         """The key of a version. Raises ``PermanentError`` (``unknown_key``) where no setting holds it."""
@@ -75,56 +71,39 @@ class PurposeKeys:
         except KeyError:
             raise PermanentError("unknown_key", f"no key has the version {version[:16]!r}") from None
 
-    def tagged(self, token: str) -> str:
-        """A new random token that says with which key things are made of it."""
-        return token if self.current.version == LEGACY else f"{self.current.version}.{token}"
-
-    def of_tagged(self, token: str) -> KeyedDigests:
-        """The key that a token names, see ``tagged``. Raises ``PermanentError`` (``unknown_key``)."""
-        version, _, _ = token.rpartition(".")
-        return self.of(version or LEGACY)
-
 
 class IntakeKeys:
     """All keys that intake makes digests with."""
 
-    def __init__(self, root: bytes, *, later: Sequence[bytes] = (), upgrading: bool = False) -> None:
-        """``root``: 32 bytes that never change. ``later``: keys that took its place for receipts, newest first.
-
-        ``upgrading``: a build that knows one key only runs beside this one, so nothing is made with another.
-        """
+    def __init__(self, root: bytes, *, later: Sequence[bytes] = ()) -> None:
+        """``root``: 32 bytes that never change. ``later``: keys that took its place for receipts, newest first."""
         self.lasting: Final = KeyedDigests(root)
         """For what a repeat or a paper must be recognised by for ever: report ids, content, requests, proofs."""
-        self.upgrading: Final = upgrading
-        newer = [(key_id(secret), secret) for secret in later]
-        self.receipts: Final = self._keys(KeyPurpose.RECEIPTS, [*newer, (DERIVED, root)])
-        self.passphrases: Final = self._keys(KeyPurpose.PASSPHRASES, [(DERIVED, root)])
-        self.clients: Final = self._keys(KeyPurpose.CLIENTS, [(DERIVED, root)])
-        self.drafts: Final = self._keys(KeyPurpose.DRAFTS, [(DERIVED, root)])
-        self.calls: Final = self._keys(KeyPurpose.CALLS, [(DERIVED, root)])
+        versions = [*((key_id(secret), secret) for secret in later), (FIRST, root)]
+        self.receipts: Final = ReceiptKeys([(name, _keyed(secret, KeyPurpose.RECEIPTS)) for name, secret in versions])
+        self.passphrases: Final = _keyed(root, KeyPurpose.PASSPHRASES)
+        self.clients: Final = _keyed(root, KeyPurpose.CLIENTS)
+        self.drafts: Final = _keyed(root, KeyPurpose.DRAFTS)
+        self.calls: Final = _keyed(root, KeyPurpose.CALLS)
         self.reports: Final = derive(root, KeyPurpose.REPORTS)
         """Authenticates what steers a stored report."""
-        self.callbacks: Final = KeyedDigests(derive(root, KeyPurpose.CALLBACKS), DERIVED)
+        self.callbacks: Final = _keyed(root, KeyPurpose.CALLBACKS)
         """Secrets of callbacks are derived from it, for as long as a front end has them."""
-
-        self.client_authentication: Final = KeyedDigests(derive(root, KeyPurpose.CLIENT_AUTHENTICATION), DERIVED)
+        self.client_authentication: Final = _keyed(root, KeyPurpose.CLIENT_AUTHENTICATION)
         """Authenticates what a front end may do."""
-
-        # Nothing made with these is kept for longer than hours, so they have one version.
-        self.devices: Final = KeyedDigests(derive(root, KeyPurpose.DEVICES), DERIVED)
-        self.wrong_receipts: Final = KeyedDigests(derive(root, KeyPurpose.WRONG_RECEIPTS), DERIVED)
-
-    def _keys(self, purpose: KeyPurpose, secrets: Sequence[tuple[str, bytes]]) -> PurposeKeys:
-        derived = [KeyedDigests(derive(secret, purpose), version) for version, secret in secrets]
-        return PurposeKeys([self.lasting, *derived] if self.upgrading else [*derived, self.lasting])
+        self.devices: Final = _keyed(root, KeyPurpose.DEVICES)
+        self.wrong_receipts: Final = _keyed(root, KeyPurpose.WRONG_RECEIPTS)
 
 
 def keys_of(settings: IntakeSettings) -> IntakeKeys:
     """The keys that the settings name."""
-    later = [key_bytes(key) for key in settings.later_receipt_keys]
-    return IntakeKeys(key_bytes(settings.receipt_key), later=later, upgrading=settings.upgrading)
+    return IntakeKeys(key_bytes(settings.receipt_key), later=[key_bytes(key) for key in settings.later_receipt_keys])
 
 
 def derive(secret: bytes, purpose: KeyPurpose) -> bytes:
     """The key of a purpose: HKDF-SHA256 without salt, for the secret is random already."""
     return HKDF(SHA256(), KEY_BYTES, salt=None, info=f"ieum intake {purpose.value}".encode()).derive(secret)
+
+
+def _keyed(secret: bytes, purpose: KeyPurpose) -> KeyedDigests:
+    return KeyedDigests(derive(secret, purpose))

@@ -3,15 +3,15 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from services.intake.encryption.keys import LEGACY, PurposeKeys
-from services.intake.receipts.models import plain_word, spaced_word
+from services.intake.encryption.keys import KeyedDigests
+from services.intake.receipts.models import plain_word
 from shared.errors import TransientError
 
 T = TypeVar("T")
@@ -59,7 +59,7 @@ class PassphraseHasher:
     All raise ``TransientError`` where too many wait.
     """
 
-    def __init__(self, keys: PurposeKeys) -> None:
+    def __init__(self, keys: KeyedDigests) -> None:
         self._keys = keys
         self._hasher = PasswordHasher(time_cost=_PASSES, memory_cost=_KIBIBYTES, parallelism=1)
         self._new_reports, self._holders = _HashQueue("words-new-reports"), _HashQueue("words-holders")
@@ -67,25 +67,17 @@ class PassphraseHasher:
     async def hashed(self, report_id: str, word: str, *, new_report: bool = False) -> str:
         """Hash a passphrase for storage; ``new_report``: it comes with a submission."""
         queue = self._new_reports if new_report else self._holders
-        keys = self._keys.current
-        made = await queue.run(self._hasher.hash, keys.mac("word", report_id, plain_word(word)))
-        return made if keys.version == LEGACY else f"{keys.version}:{made}"
+        return await queue.run(self._hasher.hash, self._keys.mac("word", report_id, plain_word(word)))
 
     async def fits(self, report_id: str, stored: str, word: str) -> bool:
         """Return whether this is the passphrase."""
-        # Of the form ``version:hash``, or the hash alone from before there were versions.
-        version, _, hashed = stored.rpartition(":")
-        keys = self._keys.of(version or LEGACY)
-        forms = dict.fromkeys((plain_word(word), spaced_word(word)))
-        return await self._holders.run(self._verified, hashed, [keys.mac("word", report_id, form) for form in forms])
+        return await self._holders.run(self._verified, stored, self._keys.mac("word", report_id, plain_word(word)))
 
     async def wait_turn(self) -> None:
         """Wait like ``fits``, where there is nothing to compare: a busy queue must not tell which receipts exist."""
         await self._holders.wait_turn()
 
-    def _verified(self, stored: str, digests: Sequence[bytes]) -> bool:
-        for digest in digests:
-            with contextlib.suppress(VerificationError, InvalidHashError):
-                if self._hasher.verify(stored, digest):
-                    return True
+    def _verified(self, stored: str, digest: bytes) -> bool:
+        with contextlib.suppress(VerificationError, InvalidHashError):
+            return self._hasher.verify(stored, digest)
         return False

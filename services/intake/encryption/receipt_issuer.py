@@ -2,7 +2,7 @@
 
 It derives from a random source, sealed with the report's own key, under a key of receipts that can be replaced: who
 knows that key and the ids of all reports, which are on the bus for ever, has no receipt. A repeated request gets the
-same receipt as long as the report's key is there. Receipts made before derive from the report's id (version 1).
+same receipt as long as the report's key is there.
 """
 
 import hmac
@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from services.intake.encryption.keys import LEGACY, KeyedDigests, PurposeKeys
+from services.intake.encryption.keys import KeyedDigests, ReceiptKeys
 from services.intake.reports import documents, receipt_numbers
 from services.intake.reports.documents import Document
 from services.intake.reports.repository import FORMER_RECEIPT
@@ -29,31 +29,28 @@ class ReceiptSource(NamedTuple):
     version: str
     """Of the key."""
     nonce: bytes
-    """Random; empty in version 1."""
+    """Random."""
 
 
 class ReceiptIssuer:
     """All about receipts that needs a key."""
 
-    def __init__(self, keys: PurposeKeys, keyring: Keyring) -> None:
+    def __init__(self, keys: ReceiptKeys, keyring: Keyring) -> None:
         """``keys`` are those of receipts; ``keyring`` opens the keys of reports."""
         self.keys: Final = keys
         self._keyring = keyring
 
     def new_source(self) -> ReceiptSource:
         """For a new report."""
-        version = self.keys.current.version
-        return ReceiptSource(version, b"" if version == LEGACY else secrets.token_bytes(_NONCE_BYTES))
+        return ReceiptSource(self.keys.version, secrets.token_bytes(_NONCE_BYTES))
 
     def sealed(self, source: ReceiptSource, key: DataKey) -> dict[str, bytes]:
         """Seal a source for storage under ``sealed``."""
-        if source.version == LEGACY:
-            return {}
         return {PART: key.encrypt(PART, orjson.dumps({"version": source.version, "nonce": source.nonce.hex()}))}
 
     def receipt(self, report_id: str, source: ReceiptSource, counter: int) -> str:
         """A receipt of a report; ``counter`` is 0, or one more for each receipt another report already had."""
-        made = self.keys.of(source.version).mac("receipt", report_id, *filter(None, [source.nonce]), str(counter))
+        made = self.keys.of(source.version).mac("receipt", report_id, source.nonce, str(counter))
         return receipt_numbers.from_number(int.from_bytes(made, "big") % receipt_numbers.SPACE)
 
     def again(self, document: Document) -> str:
@@ -82,7 +79,7 @@ class ReceiptIssuer:
     def _source_of(self, document: Document) -> ReceiptSource:
         blob = (document.get("sealed") or {}).get(PART)
         if blob is None:
-            return ReceiptSource(LEGACY, b"")
+            raise PermanentError("receipt_changed", "the report has no source of a receipt")
         stored = orjson.loads(documents.key_of(document, self._keyring).decrypt(PART, bytes(blob)))
         return ReceiptSource(stored["version"], bytes.fromhex(stored["nonce"]))
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
-from services.intake.encryption.keys import KeyedDigests, PurposeKeys
+from services.intake.encryption.keys import KeyedDigests, ReceiptKeys
 from services.intake.reports import receipt_numbers
 from services.intake.reports.lifecycle import Lifecycle
 from services.intake.retention import rules as retention_rules
@@ -104,7 +104,7 @@ def handed_over(
     return retention_rules.amended(life, before, facts).model_copy(update={"handed_over_at": now}), facts
 
 
-def code_hashes(keys: PurposeKeys, code: str) -> tuple[str, ...]:
+def code_hashes(keys: ReceiptKeys, code: str) -> tuple[str, ...]:
     """Hash a code with every key in use; a new one is stored under the first."""
     return tuple(key.mac("hand-over code", code).hex() for key in keys.all)
 
@@ -114,7 +114,7 @@ def request_mark(keys: KeyedDigests, code: str, key: str) -> str:
     return keys.mac("hand-over request", code, key).hex()
 
 
-def receipts(keys: PurposeKeys, report_id: str, code: str, key: str) -> list[str]:
+def receipts(keys: ReceiptKeys, report_id: str, code: str, key: str) -> list[str]:
     """The new receipt by each key, the current one first.
 
     ``key`` is known only to who takes over: the code alone leads to none.

@@ -48,14 +48,9 @@ class CallDrafts:
     """Reads and writes calls. Everything raises ``TransientError`` where the store does not answer."""
 
     def __init__(self, store: CallRepository, keys: IntakeKeys, clock: Clock) -> None:
-        """``keys``: a call's id names which of those of calls is its own."""
         self.store: Final = store
         self._keys = keys
         self._clock = clock
-
-    def new_id(self, token: str) -> str:
-        """The id of a new call, from a random token."""
-        return self._keys.calls.tagged(token)
 
     async def insert(self, call: Call, salt: bytes) -> None:
         """A new call in which nothing was said yet."""
@@ -79,7 +74,7 @@ class CallDrafts:
 
     def key_of_report(self, call_id: str) -> str:
         """The idempotency key of the one report this call becomes, however often it is sent."""
-        made = self._keys.calls.of_tagged(call_id).mac("call report", call_id)
+        made = self._keys.calls.mac("call report", call_id)
         return base64.urlsafe_b64encode(made[:_KEY_BYTES]).decode()
 
     def report_id(self, call_id: str) -> str:
@@ -88,7 +83,7 @@ class CallDrafts:
 
     def code_of(self, call_id: str) -> str:
         """Four digits by which two operators name a call to each other. They open nothing."""
-        made = self._keys.calls.of_tagged(call_id).mac("call code", call_id)
+        made = self._keys.calls.mac("call code", call_id)
         return f"{int.from_bytes(made[:8], 'big') % call_rules.CODE_SPACE:04d}"
 
     def _sealed(self, held: CallDraft) -> bytes:
@@ -106,4 +101,4 @@ class CallDrafts:
         return Notes(answers, Assent.model_validate(found["assent"]) if found["assent"] else None)
 
     def _key(self, call_id: str, salt: bytes) -> DataKey:
-        return DataKey(f"call {call_id}", self._keys.calls.of_tagged(call_id).mac("call key", call_id, salt))
+        return DataKey(f"call {call_id}", self._keys.calls.mac("call key", call_id, salt))

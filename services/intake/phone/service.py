@@ -55,7 +55,7 @@ class CallService:
         """A new call of this operator's."""
         now = whole_milliseconds(self._clock.now())
         call = Call(
-            call_id=self.drafts.new_id(secrets.token_urlsafe(_ID_BYTES)),
+            call_id=secrets.token_urlsafe(_ID_BYTES),
             state=CallState.OPEN,
             holder=operator.subject,
             organisation=operator.organisation,

@@ -140,9 +140,4 @@ class AmendmentAsked(Amendment, ReceiptQuestion):
 
 def plain_word(word: str) -> str:
     """A word as it is compared: case, width and spaces do not matter. Koreans space the same words in several ways."""
-    return spaced_word(word).replace(" ", "")
-
-
-def spaced_word(word: str) -> str:
-    """A word as it was compared before: spaces inside mattered. Hashes of such words remain."""
-    return _SPACES.sub(" ", unicodedata.normalize("NFKC", word).casefold()).strip()
+    return _SPACES.sub("", unicodedata.normalize("NFKC", word).casefold())

@@ -102,13 +102,9 @@ class ReportNotAuthenticError(PermanentError):
 class ReportAuthentication:
     """Makes and checks the codes."""
 
-    def __init__(self, key: bytes, on_failure: Callable[[str, str], None], *, required: bool = True) -> None:
-        """``on_failure`` is told of report and part when one begins to fail in this process.
-
-        ``required`` is false only while builds that write no codes run beside this one.
-        """
+    def __init__(self, key: bytes, on_failure: Callable[[str, str], None]) -> None:
+        """``on_failure`` is told of report and part when one begins to fail in this process."""
         self._key = key
-        self._required = required
         self._on_failure = on_failure
         self._failed: set[tuple[str, str]] = set()
 
@@ -143,24 +139,18 @@ class ReportAuthentication:
         """Return whether a document is as intake wrote it; reports nothing."""
         return all(self._is_right(document, part) for part in _parts_of(document))
 
-    def failed(self, report_id: str, part: str, *, signed: bool) -> ReportNotAuthenticError:
-        """Log, count and tell of a report that is not as intake wrote it; the error to raise.
-
-        ``signed``: whether it has codes. All from before an upgrade have none until they are signed.
-        """
+    def failed(self, report_id: str, part: str) -> ReportNotAuthenticError:
+        """Log, count and tell of a report that is not as intake wrote it; the error to raise."""
         FAILURES.labels(part).inc()
-        reason = "changed" if signed else "never_signed"
-        _log.critical("report.authentication_failed", report_id=report_id, part=part, reason=reason)
+        _log.critical("report.authentication_failed", report_id=report_id, part=part)
         if (report_id, part) not in self._failed and len(self._failed) < _MOST_KNOWN:
             self._failed.add((report_id, part))
             self._on_failure(report_id, part)
         return ReportNotAuthenticError(report_id, part)
 
     def _demand(self, document: Document, part: str) -> None:
-        if not self._required:
-            return
         if not self._is_right(document, part):
-            raise self.failed(document["_id"], part, signed=FIELD in document)
+            raise self.failed(document["_id"], part)
         self._failed.discard((document["_id"], part))
 
     def _is_right(self, document: Document, part: str) -> bool:

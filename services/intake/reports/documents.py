@@ -168,7 +168,7 @@ def opened(document: Document, keyring: Keyring) -> dict[str, Any]:
 def _came_later(document: Document) -> Iterator[str]:
     """Yield the names of the sealed parts that additions, messages, answers and notes brought."""
     for made in document.get("amendments") or ():
-        for part in made.get("parts", ("contact",) if made.get("contact") else ()):  # 0.2.0 noted only a contact
+        for part in made["parts"]:
             yield f"{part}:{made['version']}"
     for entries, part in _TEXTS.items():
         for left in document.get(entries) or ():

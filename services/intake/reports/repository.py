@@ -427,7 +427,7 @@ def repository_of(
 
     ``on_failure`` is told of report and part when one begins to fail in this process.
     """
-    authentication = ReportAuthentication(key, on_failure, required=not settings.upgrading)
+    authentication = ReportAuthentication(key, on_failure)
     return ReportRepository(database, clock, authentication, ErasureRegister(settings.erasure_register, key))
 
 

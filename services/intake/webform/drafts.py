@@ -17,7 +17,7 @@ import orjson
 from prometheus_client import Counter
 from starlette.responses import Response
 
-from services.intake.encryption.keys import DERIVED, KeyedDigests, PurposeKeys
+from services.intake.encryption.keys import KeyedDigests
 from services.intake.webform.repository import DraftRepository
 from shared import log as logs
 from shared.clock import Clock
@@ -35,8 +35,8 @@ host of the domain could otherwise plant the token of a draft of its own, and re
 _LOOKED: Final = timedelta(minutes=1)
 """Looking again so soon does not lengthen a draft's life: a write for every page would help nobody."""
 SWEEP_S: Final = 60.0
-_TOKEN: Final = re.compile(rf"^(?:{DERIVED}\.)?[A-Za-z0-9_-]{{43}}$")
-"""As ``Drafts.new_token`` makes them, now and before keys had versions."""
+_TOKEN: Final = re.compile(r"^[A-Za-z0-9_-]{43}$")
+"""As ``Drafts.new_token`` makes them."""
 
 REFUSED: Final = Counter("ieum_intake_drafts_refused", "Drafts not kept: no room, or no store.", registry=REGISTRY)
 
@@ -51,7 +51,7 @@ class Drafts:
     """Keeps drafts."""
 
     def __init__(
-        self, store: DraftRepository, keys: PurposeKeys, clock: Clock, room: Callable[[], bool] = lambda: True
+        self, store: DraftRepository, keys: KeyedDigests, clock: Clock, room: Callable[[], bool] = lambda: True
     ) -> None:
         """``room`` says whether there is room for drafts; reports do not ask it."""
         self._store = store
@@ -114,21 +114,17 @@ class Drafts:
 
     def key_of_report(self, token: str) -> str:
         """The idempotency key of the one report this draft becomes, however often it is sent."""
-        return base64.urlsafe_b64encode(self._of(token).mac("draft report", token)[:24]).decode()
+        return base64.urlsafe_b64encode(self._keys.mac("draft report", token)[:24]).decode()
 
     def new_token(self) -> str:
         """For a browser that has none."""
-        return self._keys.tagged(secrets.token_urlsafe(32))
-
-    def _of(self, token: str) -> KeyedDigests:
-        # Named by the token, so that a draft begun before an upgrade goes on, and becomes one report and not two.
-        return self._keys.of_tagged(token)
+        return secrets.token_urlsafe(32)
 
     def _id(self, token: str) -> str:
-        return self._of(token).mac("draft id", token).hex()
+        return self._keys.mac("draft id", token).hex()
 
     def _key(self, token: str) -> DataKey:
-        return DataKey(self._id(token), self._of(token).mac("draft key", token))
+        return DataKey(self._id(token), self._keys.mac("draft key", token))
 
 
 def token_of(cookies: Mapping[str, str], *, secure: bool) -> str | None:

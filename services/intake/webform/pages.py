@@ -106,8 +106,7 @@ def router(
     async def sent(request: Request) -> Response:
         return await sending.send(request, await form_body(request))
 
-    # An address of its own, where nothing is sent: an intake of before answers 404, and takes no report that is
-    # being changed for one that is sent.
+    # An address of its own: nothing is sent here.
     @routes.post("/form/check")
     async def changing(request: Request) -> Response:
         return await sending.lead(request, await form_body(request))

@@ -257,12 +257,11 @@ async def test_a_restored_report_is_open_again_and_the_command_finds_and_signs(
     await put(victim, **{"facts.role": "third_party"})
     await drop(unsigned, "authentication")
 
-    async def command(*reports: str, sign: bool) -> tuple[int, str]:
-        wanted = reports or None
-        done = await authenticate.run(settings(), harness.store_settings, SystemClock(), wanted, sign=sign)
+    async def command(*reports: str) -> tuple[int, str]:
+        done = await authenticate.run(settings(), harness.store_settings, SystemClock(), reports or None)
         return done, capsys.readouterr().out
 
-    done, said = await command(sign=False)
+    done, said = await command()
     assert done == 1
     reports = await harness.collection.count_documents({})
     front_ends = await harness.collection.database["clients"].count_documents({})
@@ -271,38 +270,19 @@ async def test_a_restored_report_is_open_again_and_the_command_finds_and_signs(
         "of an empty store nothing is wrong either"
     )
     assert f"CHANGED: {victim.report_id}" in said
-    assert f"never signed: {unsigned.report_id}" in said
+    assert f"CHANGED: {unsigned.report_id}" in said
     assert sound.report_id not in said
     assert await told(await unsigned.post("status")) == REFUSED
-    assert (await command(sign=True))[0] == 1, "what was changed is signed by its name alone"
+    assert (await command(unsigned.report_id))[0] == 0
     assert (await unsigned.post("status")).status_code == 200
     assert await told(await victim.post("status")) == REFUSED
     await harness.collection.replace_one({"_id": victim.report_id}, whole)
     assert (await victim.post("status")).status_code == 200
-    assert (await command(sign=False))[0] == 0
+    assert (await command())[0] == 0
     await put(victim, **{"facts.role": "third_party"})
-    assert (await command(victim.report_id, sign=True))[0] == 0
+    assert (await command(victim.report_id))[0] == 0
     assert (await victim.post("status")).status_code == 200
-    assert ("reports.sign", "done", "unsigned") in await audit_of(harness, unsigned.report_id)
-
-
-@pytest.mark.own_service
-async def test_reports_of_release_0_2_0_are_signed_once_after_the_upgrade(
-    bus_settings: KafkaSettings, store_settings: StoreSettings
-) -> None:
-    async with running(bus_settings, store_settings, upgrading=True) as harness:
-        someone = await holder(harness, word=WORD)
-        await eventually(lambda: nothing_pending(harness))
-        await drop(someone, "authentication")  # as that release wrote it
-        assert (await harness.status(someone.receipt))["state"] == "received"
-        await someone.done("messages", text="while both run", word=WORD)
-        await put(someone, changes=5)  # as that release goes on writing: without a code
-        assert (await harness.status(someone.receipt))["state"] == "received"
-        assert await authenticate.run(settings(upgrading=True), store_settings, SystemClock(), None, sign=True) == 0
-    async with running(bus_settings, store_settings) as harness:
-        someone.harness = harness
-        assert (await harness.status(someone.receipt))["state"] == "received"
-        assert (await someone.done("withdraw", word=WORD))["state"] == "withdrawn"
+    assert ("reports.sign", "done", None) in await audit_of(harness, unsigned.report_id)
 
 
 async def test_every_field_of_a_report_is_authenticated_or_named_as_not(harness: IntakeHarness) -> None:

@@ -96,9 +96,6 @@ class Store:
         number = len(self.pages)
         return [f"{number}-{one}" for one in range(PAGE)], PageStart(T0 + timedelta(seconds=number))
 
-    async def kept_after(self, _: str) -> list[str]:
-        return ["without-mark"]
-
 
 class Channel(CallbackChannel):
     """Takes everything, but at one address never answers."""
@@ -243,11 +240,10 @@ async def test_of_a_report_that_is_not_there_nothing_is_kept() -> None:
     assert await world.notice() is None
 
 
-async def test_a_sweep_goes_on_where_the_last_one_ended_and_looks_at_what_has_no_mark() -> None:
+async def test_a_sweep_goes_on_where_the_last_one_ended() -> None:
     world = World()
     await world.service.sweep()
-    assert len(world.service._hints) == SWEPT + 1
-    assert "without-mark" in world.service._hints
+    assert len(world.service._hints) == SWEPT
     world.service._hints.clear()
     await world.service.sweep()
     assert len(set(world.store.pages)) == 2 * SWEPT // PAGE

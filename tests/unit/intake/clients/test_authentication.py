@@ -47,10 +47,10 @@ class Collection:
 class Office:
     """A front end for drills with a callback that was disabled, after one change more; ``earlier`` is before it."""
 
-    def __init__(self, *, required: bool = True) -> None:
+    def __init__(self) -> None:
         self.store = Collection()
         self.told: list[str] = []
-        authentication = ClientAuthentication(KEYS.client_authentication, self.told.append, required=required)
+        authentication = ClientAuthentication(KEYS.client_authentication, self.told.append)
         self.clients = ClientRepository(cast("Any", self.store), authentication)
         self.service = ClientService(self.clients, KEYS, ManualClock(NOW))
         self.earlier: Document = {}
@@ -123,18 +123,6 @@ async def test_its_use_is_noted_beside_the_code() -> None:
     office = await Office().open()
     office.store.document |= {"used": ["0" * 64], "last_used": "2026-11-30"}
     assert await office.known() == ["trial"]
-
-
-async def test_while_an_earlier_build_runs_beside_it_one_without_a_code_counts_and_no_longer() -> None:
-    office = await Office(required=False).open()
-    del office.store.document["authentication"]
-    assert await office.known() == ["trial"]
-    await office.clients.disable("trial", disabled=False)
-    strict = Office()
-    strict.store.document = office.store.document
-    assert await strict.known() == ["trial"], "a change signs it"
-    del office.store.document["authentication"]
-    assert (await strict.known(), await office.known()) == ([], ["trial"])
 
 
 def test_an_id_has_no_line_end() -> None:

@@ -11,7 +11,7 @@ from services.intake.encryption.keys import KeyedDigests
 from shared.identity.roles import REAL_SCOPES, Scope
 from tests.support.keys import KEYS as INTAKE_KEYS
 
-KEYS = INTAKE_KEYS.clients.current
+KEYS = INTAKE_KEYS.clients
 SECRET, OLD, OLDER = "a" * 43, "b" * 43, "c" * 43
 CLIENT = Client(
     client_id="kiosk",

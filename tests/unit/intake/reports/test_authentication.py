@@ -6,7 +6,6 @@ from typing import Any
 import bson
 import pytest
 from bson.codec_options import CodecOptions
-from structlog.testing import capture_logs
 
 from services.intake.reports.authentication import (
     BESIDE,
@@ -134,14 +133,6 @@ def test_an_erased_report_needs_no_progress_and_a_living_one_does(
         codes.check({**living, "life": {**living["life"], "erased_at": NOW}})
 
 
-def test_the_log_tells_an_upgrade_without_signing_from_a_change_by_hand(codes: ReportAuthentication) -> None:
-    changed = through_the_store({**codes.signed(document()), "receipt_hash": "b" * 64})
-    for stored, reason in ((through_the_store(document()), "never_signed"), (changed, "changed")):
-        with capture_logs() as said, pytest.raises(ReportNotAuthenticError):
-            codes.check(stored)
-        assert [(line["event"], line["reason"]) for line in said] == [("report.authentication_failed", reason)]
-
-
 def test_each_failure_is_counted_and_the_first_is_told(
     codes: ReportAuthentication, told: list[tuple[str, str]]
 ) -> None:
@@ -158,13 +149,6 @@ def test_each_failure_is_counted_and_the_first_is_told(
     assert told == [("one", "report")] * 2
 
 
-def test_while_upgrading_nothing_is_refused_and_everything_signed() -> None:
-    lenient = ReportAuthentication(b"k" * 32, lambda _report_id, _part: None, required=False)
-    assert lenient.check(document()) == document()
-    strict = ReportAuthentication(b"k" * 32, lambda _report_id, _part: None)
-    strict.check(lenient.signed(document()))
-
-
 def test_what_stays_of_an_erased_report_is_named() -> None:
     assert {*TOMBSTONE, "changes", "life"} <= {*STEERING, *BESIDE}
     assert not set(STEERING) & set(BESIDE)
@@ -175,12 +159,6 @@ def test_a_moment_counts_to_the_millisecond_as_the_store_keeps_it(codes: ReportA
     before_1970 = datetime.fromisoformat("1969-12-31T23:59:59.999999+00:00")
     for moment in (exact, before_1970):
         codes.check(through_the_store(codes.signed(document(received_at=moment))))
-
-
-def test_an_earlier_build_takes_a_report_with_callbacks_for_authentic(codes: ReportAuthentication) -> None:
-    """It knows neither field, and leaves them out of the code that it makes."""
-    asked: dict[str, Any] = {"callback": {"reference": "mine", "code": b"c"}, "callback_since": NOW}
-    assert codes.signed(document(**asked))[FIELD] == codes.signed(document())[FIELD]
 
 
 def test_every_field_that_steers_is_named() -> None:
