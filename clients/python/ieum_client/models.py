@@ -225,7 +225,7 @@ class StatusAnswer(Answer):
     """When the newest of them was left."""
     limited: bool | None = None
     """True where somebody else made the report and the person harmed has not confirmed it: then only received,
-    seen, a missed time and closed are told.
+    seen, a missed time, closed and answers to whoever holds the receipt are told.
     """
     limited_because: LimitedBecause | str | None = None
     """Why. Nobody has to confirm a `tip`: nothing is awaited there."""

@@ -191,7 +191,7 @@ export interface StatusAnswer {
   answered_at?: string | null;
   /**
    * True where somebody else made the report and the person harmed has not confirmed it: then only received, seen,
-   * a missed time and closed are told.
+   * a missed time, closed and answers to whoever holds the receipt are told.
    */
   limited?: boolean | null;
   /** Why. Nobody has to confirm a `tip`: nothing is awaited there. */

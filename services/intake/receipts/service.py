@@ -27,6 +27,7 @@ from services.intake.reports.models import AnswerLeft, AnswersLeft, StatusAnswer
 from services.intake.retention import rules as retention_rules
 from services.intake.retention.jobs import WITHDRAWALS
 from services.intake.retention.rules import RefusedError
+from services.intake.staff_access import correspondence_rules
 from services.intake.staff_access.views import written
 from services.intake.submissions.facts import NotAdmittedError, demand_consent, demand_deadline, demand_told
 from services.intake.submissions.idempotency import IdempotencyRecord, is_repeat, noted
@@ -219,17 +220,17 @@ class ReceiptService:
         def judge(document: Document, now: datetime) -> ReportUpdate | None:
             del now
             open_life(document)
-            left = [] if self._tell(document).limited else documents.of_holder(document, "replies")
+            left = correspondence_rules.shown_to_holder(document)
             newest = max((one["number"] for one in left), default=0)
             if newest <= (document.get("replies_read") or 0):
                 return None
             return ReportUpdate(fields={"replies_read": newest}, detail={"answers": str(newest)})
 
         document, _ = await self._updater.change("receipts.answers", asked, caller, judge)
-        if self._tell(document).limited or "sealed" not in document:
+        if "sealed" not in document:
             return AnswersLeft(answers=[])
         parts = documents.opened(document, self._keyring)
-        own = {one["number"] for one in documents.of_holder(document, "replies")}
+        own = {one["number"] for one in correspondence_rules.shown_to_holder(document)}
         found = [one for one in written(document, parts, "replies", "answer") if one.number in own]
         return AnswersLeft(answers=[AnswerLeft(number=one.number, at=one.at, text=one.value) for one in found])
 

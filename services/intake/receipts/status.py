@@ -11,16 +11,16 @@ from services.intake.receipts.promise import FirstOnDuty
 from services.intake.reports import documents, waiting_period
 from services.intake.reports import rules as progress_rules
 from services.intake.reports.documents import Document
-from services.intake.reports.lifecycle import Access, Lifecycle, Special
+from services.intake.reports.lifecycle import Access
 from services.intake.reports.models import (
     CenterName,
     CenterStay,
-    LimitedBecause,
     ReportStatus,
     State,
     StatusAnswer,
 )
 from services.intake.retention import rules as retention_rules
+from services.intake.staff_access import correspondence_rules
 from shared.centers import CENTRAL, center, centers_near, home_candidates
 from shared.clock import Clock, seoul_date
 from shared.events.vocabulary import Role, Urgency
@@ -72,7 +72,7 @@ def status_answer(document: Document, now: datetime, first_on_duty: FirstOnDuty)
     mine = facts is not None and life.erased_at is None and life.withdrawal is None
     may_offer = mine and handover_rules.may_offer(life, documents.facts_in(document))
     offer = handover_rules.handover_code_of(document) if may_offer else None
-    left = [] if status.limited else documents.of_holder(document, "replies")
+    left = correspondence_rules.shown_to_holder(document) if facts is not None else []
     replies = len(left)
     unread = sum(one["number"] > (document.get("replies_read") or 0) for one in left)
     access = retention_rules.access_of(life)
@@ -96,7 +96,7 @@ def status_answer(document: Document, now: datetime, first_on_duty: FirstOnDuty)
         center_unnamed=True if status.center_id is not None and not named else None,
         contact_changed_at=amendments.contact_changed_at(document) if mine else None,
         destroy_asked_at=retention_rules.destroy_asked_at(life),
-        limited_because=_limited_because(life, role) if status.limited else None,
+        limited_because=retention_rules.limited_because(life, role) if status.limited else None,
         messages=messages if messages and not status.limited else None,
         expected_by=promise.expected_by(
             known_urgency(Urgency.read(facts["urgency"])), status, progress, first_on_duty if named else hours_told
@@ -134,10 +134,3 @@ def _near(facts: Document, day: date) -> set[str]:
 def _name(center_id: str) -> dict[str, str]:
     found = center(center_id)
     return {"id": found.id, "name_ko": found.name_ko, "name_en": found.name_en}
-
-
-def _limited_because(life: Lifecycle, role: Role) -> LimitedBecause:
-    if life.handed_over_at is not None:
-        return LimitedBecause.TAKEN_OVER
-    tip = role is Role.THIRD_PARTY or Special.THIRD_PARTY in life.special
-    return LimitedBecause.TIP if tip else LimitedBecause.NOT_CONFIRMED

@@ -62,21 +62,23 @@ LIMITED_NEXT: Final = {
         "Staff of a support centre are alerted, again and again until someone answers. At night, alerts about what is "
         "not urgent may wait until morning."
     ),
-    State.SEEN: n("They have taken on your report. What is done from here on is not shown."),
+    State.SEEN: n("They have taken on your report. What is done from here on is not shown, except an answer to you."),
 }
 LIMITED: Final = {
     LimitedBecause.NOT_CONFIRMED: n(
-        "Someone else made this report for a person. To protect that person, this page shows only whether somebody has "
-        "seen it and whether it is closed, until they have confirmed it themselves."
+        "Someone else made this report for a person. Until that person has confirmed it themselves, this page shows "
+        "only whether somebody has seen it, whether it is closed, and answers that the centre leaves for you. This "
+        "protects them."
     ),
     LimitedBecause.TIP: n(
-        "This is a tip. To protect the people it is about, this page shows only whether somebody has seen it and "
-        "whether it is closed. Nobody has to confirm it, and you need do nothing more."
+        "This is a tip. To protect the people it is about, this page shows only whether somebody has seen it, whether "
+        "it is closed, and answers that the centre leaves for you. Nobody has to confirm it, and you need do nothing "
+        "more."
     ),
     LimitedBecause.TAKEN_OVER: n(
         "You took this report over. Until the centre has heard from you in a way of your own, and knows that it is "
-        "you, this page shows only whether somebody has seen it and whether it is closed. Say how it may reach you, or "
-        "leave a message. You can also call 1366."
+        "you, this page shows only whether somebody has seen it, whether it is closed, and answers that the centre "
+        "leaves for you. Say how it may reach you, or leave a message. You can also call 1366."
     ),
 }
 UNNAMED: Final = n("For everyone's safety, this centre is named here only once it has been in contact.")

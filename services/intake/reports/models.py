@@ -227,7 +227,7 @@ class StatusAnswer(BaseModel):
     limited: bool | None = Field(
         default=None,
         description="True where somebody else made the report and the person harmed has not confirmed it: then only "
-        "received, seen, a missed time and closed are told.",
+        "received, seen, a missed time, closed and answers to whoever holds the receipt are told.",
     )
     limited_because: LimitedBecause | None = Field(
         default=None, description="Why. Nobody has to confirm a `tip`: nothing is awaited there."

@@ -18,6 +18,7 @@ from services.intake.reports.lifecycle import (
     Special,
     Withdrawal,
 )
+from services.intake.reports.models import LimitedBecause
 from services.intake.reports.waiting_period import WAIT
 from services.intake.retention.schedule import (
     ANNOUNCED_FOR,
@@ -79,9 +80,19 @@ def specials(facts: ReportFacts, before: tuple[Special, ...] = ()) -> tuple[Spec
 
 
 def limited(life: Lifecycle, role: Role) -> bool:
-    """Return whether the receipt shows only received, seen and closed: a representative's report, not confirmed."""
+    """Return whether the receipt shows only received, seen, closed and answers to its holder."""
+    return limited_because(life, role) is not None
+
+
+def limited_because(life: Lifecycle, role: Role) -> LimitedBecause | None:
+    """Return why the receipt shows less: it is not, or not surely, held by the person harmed."""
     by_other = role is not Role.VICTIM or not BY_OTHERS.isdisjoint(life.special)
-    return by_other and not confirmed_by_holder(life)
+    if not by_other or confirmed_by_holder(life):
+        return None
+    if life.handed_over_at is not None:
+        return LimitedBecause.TAKEN_OVER
+    tip = role is Role.THIRD_PARTY or Special.THIRD_PARTY in life.special
+    return LimitedBecause.TIP if tip else LimitedBecause.NOT_CONFIRMED
 
 
 def confirmed_by_holder(life: Lifecycle) -> bool:

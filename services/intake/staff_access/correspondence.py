@@ -75,8 +75,14 @@ class Correspondence:
         leave: str,
         text: str,
         key: str | None,
+        *,
+        reader: str = "",
+        marked: bool = False,
     ) -> None:
         """Seal a text with the report, once under a ``key``. ``require`` says whose report they may write about.
+
+        ``reader`` is whom an answer was written for, ``marked`` that its writer says so; see
+        ``correspondence_rules.meant_for``.
 
         Raises ``Problem``; then nothing was kept, or (503) nobody knows.
         """
@@ -93,6 +99,8 @@ class Correspondence:
                     if idempotency.is_repeat(document or {}, mark):
                         return
                     why = self._judged(document or {}, principal, report_id, kind, leave, now)
+                    if why is None and kind is TextKind.ANSWER:
+                        why = self._may_answer(document or {}, reader, marked=marked)
                 except RefusedError:
                     why = WriteRefusal.SENT_BEFORE
                 if why is not None or document is None:
@@ -102,7 +110,7 @@ class Correspondence:
                     raise Problem(status, refused.value, words)
                 if attempt == 0:
                     await self._recorder.by_staff(where, principal, action, report_id, kind.value)
-                if await self._written(document, principal, kind, text, now, mark):
+                if await self._written(document, principal, kind, text, now, mark, reader):
                     return
         except TransientError:
             raise unavailable_to_staff() from None
@@ -117,15 +125,13 @@ class Correspondence:
         owned = documents.progress_of(document).ownership
         room = len(document.get(_LISTS[kind]) or ()) < _MOST[kind]
         access = retention_rules.report_access(document)
-        why = correspondence_rules.judge(ownership, principal.organisation, access, owned, room=room)
-        if why is None and kind is TextKind.ANSWER:
-            contact = details_of(document, documents.opened(document, self._keyring)).contact
-            return (
-                None
-                if correspondence_rules.may_answer(contact, len(documents.of_holder(document, "messages")))
-                else WriteRefusal.NOT_AGREED
-            )
-        return why
+        return correspondence_rules.judge(ownership, principal.organisation, access, owned, room=room)
+
+    def _may_answer(self, document: Document, reader: str, *, marked: bool) -> WriteRefusal | None:
+        contact = details_of(document, documents.opened(document, self._keyring)).contact
+        if not correspondence_rules.may_answer(contact, len(documents.of_holder(document, "messages"))):
+            return WriteRefusal.NOT_AGREED
+        return correspondence_rules.meant_for(reader, correspondence_rules.reader_of(document), marked=marked)
 
     async def _written(
         self,
@@ -135,11 +141,14 @@ class Correspondence:
         text: str,
         now: datetime,
         mark: IdempotencyRecord | None,
+        reader: str,
     ) -> bool:
         number = len(document.get(_LISTS[kind]) or ()) + 1
         name = f"{kind}:{number}"
         key = documents.key_of(document, self._keyring)
         entry: dict[str, Any] = {"number": number, "at": now, "by": principal.subject}
+        if reader and kind is TextKind.ANSWER:
+            entry[correspondence_rules.READER] = reader
         written = await self._reports.write(
             document,
             now=now,

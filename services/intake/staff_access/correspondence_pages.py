@@ -9,8 +9,9 @@ from starlette.responses import RedirectResponse
 from services.intake.dependencies import require_of
 from services.intake.receipts.models import MESSAGE_CHARS, MessageText
 from services.intake.retention.pages import checked_id
+from services.intake.staff_access import words as staff_words
 from services.intake.staff_access.correspondence import Correspondence, TextKind
-from services.intake.staff_access.correspondence_rules import WriteRefusal
+from services.intake.staff_access.correspondence_rules import READER, WriteRefusal
 from services.intake.staff_access.lookup import StaffLookup
 from services.intake.submissions import idempotency
 from services.intake.submissions.models import typed_chars
@@ -39,16 +40,30 @@ def router(pages: Pages, authorize: Authorizer, correspondence: Correspondence, 
     async def write(request: Request, principal: Principal, report_id: str, kind: TextKind) -> Response:
         typed = await form_body(request)
         report_id, leave, answered = checked_id(report_id), typed.one("leave"), kind is TextKind.ANSWER
-        require = require_of(authorize, request, principal)
+        reader, require = typed.one(READER), require_of(authorize, request, principal)
         try:
             text = _checked(typed.one("text"))
             key = idempotency.key_of(typed)
-            await correspondence.write(where_of(request), principal, require, report_id, kind, leave, text, key)
+            await correspondence.write(
+                where_of(request),
+                principal,
+                require,
+                report_id,
+                kind,
+                leave,
+                text,
+                key,
+                reader=reader,
+                marked=typed.one("marked") == "yes",
+            )
         except Problem as problem:
             if problem.code == "not_allowed" or not wants_page(request):
                 raise
-            return not_written(request, problem, report_id=report_id, leave=leave, answered=answered, typed=typed)
-        return pages.render(request, "written.html", report_id=report_id, answered=answered)
+            return not_written(
+                request, problem, report_id=report_id, leave=leave, answered=answered, typed=typed, reader=reader
+            )
+        to = staff_words.ANSWER_TO.get(reader) if answered else None
+        return pages.render(request, "written.html", report_id=report_id, answered=answered, to=to)
 
     def not_written(request: Request, problem: Problem, *, typed: Typed, **shown: object) -> Response:
         """Show what was written to whoever wrote it: it is in no store, and nowhere else without the page's script."""
@@ -64,6 +79,9 @@ def router(pages: Pages, authorize: Authorizer, correspondence: Correspondence, 
             idempotency_key=key or idempotency.new_key(),
             may_again=problem.status_code in _MAY_AGAIN or sent_before,
             text=typed.one("text"),
+            marked=typed.one("marked") == "yes",
+            unmarked=problem.code == WriteRefusal.NOT_MARKED,
+            words=staff_words,
             chars=typed_chars(MESSAGE_CHARS),
             **shown,
         )

@@ -11,14 +11,19 @@ from enum import StrEnum
 from typing import Any, Final
 
 from services.intake.encryption.keys import KeyedDigests
+from services.intake.reports import documents
 from services.intake.reports.lifecycle import Access
-from services.intake.reports.models import Ownership
-from shared.events.vocabulary import ContactChannel
+from services.intake.reports.models import LimitedBecause, Ownership
+from services.intake.retention import rules as retention_rules
+from shared.events.vocabulary import ContactChannel, Role
 
 LASTS: Final = timedelta(minutes=30)
 ANSWERS: Final = 50
 """To one report, like messages; more belong in a conversation."""
 NOTES: Final = 200
+READER: Final = "reader"
+"""The field of a stored answer, and of its form, that says for whom it was written: a ``LimitedBecause``, or nothing
+where the person harmed holds the receipt."""
 
 
 class WriteRefusal(StrEnum):
@@ -32,6 +37,10 @@ class WriteRefusal(StrEnum):
     NOT_AGREED = "not_agreed"
     """The reporter neither wrote here nor agreed to be written to here."""
     TOO_MANY = "too_many"
+    NOT_MARKED = "not_marked"
+    """The receipt shows only answers for whoever holds it, and this one is not marked as one."""
+    READER_CHANGED = "reader_changed"
+    """It was written for somebody else than who holds the receipt now."""
     SENT_BEFORE = "idempotency_conflict"
     """The same form was sent before, with another text, which was kept."""
 
@@ -74,3 +83,34 @@ def may_answer(contact: Mapping[str, Any], messages: int) -> bool:
     ``messages`` are their own; after a hand-over those of whoever reported do not count.
     """
     return messages > 0 or ContactChannel.MESSAGE_HERE in contact.get("channels", ())
+
+
+def reader_of(document: Mapping[str, Any]) -> LimitedBecause | None:
+    """Return why an answer must be written for somebody else than the person harmed; None where that person reads it.
+
+    Whoever reported for another may be who did it, and whoever took a report over may be who reported.
+    """
+    facts = document.get("facts")
+    return retention_rules.limited_because(
+        retention_rules.lifecycle_of(document), Role.read(facts["role"]) if facts else Role.VICTIM
+    )
+
+
+def meant_for(reader: str, because: LimitedBecause | None, *, marked: bool) -> WriteRefusal | None:
+    """Return what keeps an answer that was written for ``reader`` from whoever reads it now.
+
+    ``marked``: its writer says that it is for somebody else than the person harmed.
+    """
+    if reader != (because or ""):
+        return WriteRefusal.READER_CHANGED
+    return WriteRefusal.NOT_MARKED if because is not None and not marked else None
+
+
+def shown_to_holder(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the answers that the holder of the receipt may read.
+
+    All since they hold it; where they may not be the person harmed, those that were written for them.
+    """
+    because = reader_of(document)
+    left = documents.of_holder(document, "replies")
+    return left if because is None else [one for one in left if one.get(READER) == because]

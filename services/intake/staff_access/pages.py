@@ -65,7 +65,8 @@ def router(pages: Pages, details_service: DetailsService, correspondence: Corres
             may_answer=correspondence_rules.may_answer(
                 details.contact, len(documents.of_holder(opened.document, "messages"))
             ),
-            to_holder={reply["number"] for reply in documents.of_holder(opened.document, "replies")},
+            to_holder={reply["number"] for reply in correspondence_rules.shown_to_holder(opened.document)},
+            reader=correspondence_rules.reader_of(opened.document) or "",
             leave=correspondence.leave(ticket.report_id, ticket.ownership, ticket.subject, ticket.session),
             idempotency_key=idempotency.new_key(),
             chars=typed_chars(MESSAGE_CHARS),

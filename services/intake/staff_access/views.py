@@ -54,6 +54,8 @@ class Written:
     number: int
     by: str
     value: str
+    reader: str = ""
+    """For whom an answer was written, where that is not the person harmed: a ``LimitedBecause``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,4 +250,7 @@ def _answer_changes(
 def written(document: Mapping[str, Any], parts: Mapping[str, Any], entries: str, part: str) -> tuple[Written, ...]:
     """Return the texts of one kind by staff, oldest first."""
     known = sorted(document.get(entries) or (), key=lambda entry: int(entry["number"]))
-    return tuple(Written(one["at"], one["number"], one["by"], parts[f"{part}:{one['number']}"]) for one in known)
+    return tuple(
+        Written(one["at"], one["number"], one["by"], parts[f"{part}:{one['number']}"], one.get("reader", ""))
+        for one in known
+    )

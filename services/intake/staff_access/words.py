@@ -1,7 +1,9 @@
 """Labels of the details for staff: terms, where the public reads sentences. Shared ones are in ``shared.labels``."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
+from services.intake.reports.models import LimitedBecause
 from services.intake.webform import words
 from shared.web.translations import gettext_noop as n
 
@@ -84,6 +86,14 @@ NOT_WRITTEN: Final[dict[str, tuple[int, str]]] = {
     "withdrawn": (410, n("The reporter has withdrawn this report. All contact has stopped. Nothing was kept.")),
     "erased": (410, n("This report was destroyed. Nothing was kept.")),
     "owner_changed": (409, n("Another centre owns this report now. Nothing was kept.")),
+    "not_marked": (
+        422,
+        n("Tick for whom this answer is. The receipt shows no other answer. Nothing was kept."),
+    ),
+    "reader_changed": (
+        409,
+        n("Somebody else reads the answer now than when you opened the details. Open them again. Nothing was kept."),
+    ),
     "not_agreed": (409, n("The reporter did not agree to messages here and left none. Nothing was kept.")),
     "too_many": (409, n("There are too many already. Nothing was kept.")),
     "idempotency_conflict": (
@@ -94,3 +104,60 @@ NOT_WRITTEN: Final[dict[str, tuple[int, str]]] = {
         ),
     ),
 }
+
+
+class AnswerTo(NamedTuple):
+    """Texts about an answer that somebody else than the person harmed reads."""
+
+    warning: str
+    """Before it is written."""
+    mark: str
+    """What its writer ticks."""
+    left: str
+    """After it was written."""
+    label: str
+    """Beside the answer."""
+
+
+ANSWER_TO: Final[Mapping[str, AnswerTo]] = {
+    LimitedBecause.NOT_CONFIRMED: AnswerTo(
+        n(
+            "The receipt belongs to the person who reported. The person harmed has not confirmed the report and does"
+            " not see the answer. Whoever reported may be the offender: write nothing about the person harmed, and"
+            " nothing of what the centre does."
+        ),
+        n("This answer is for the person who reported"),
+        n(
+            "The person who reported finds it with the receipt number; the person harmed does not. Nobody was alerted."
+            " Note the contact in the case."
+        ),
+        n("for the person who reported"),
+    ),
+    LimitedBecause.TIP: AnswerTo(
+        n(
+            "The receipt belongs to the person who gave the tip. The person harmed does not see the answer. Whoever"
+            " gave the tip may be the offender: write nothing about the person harmed, and nothing of what the centre"
+            " does."
+        ),
+        n("This answer is for the person who gave the tip"),
+        n(
+            "The person who gave the tip finds it with the receipt number; the person harmed does not. Nobody was"
+            " alerted. Note the contact in the case."
+        ),
+        n("for the person who gave the tip"),
+    ),
+    LimitedBecause.TAKEN_OVER: AnswerTo(
+        n(
+            "Nobody knows yet whether whoever took the report over is the person harmed. It may be whoever reported,"
+            " and so the offender: write nothing about the person harmed, and nothing of what the centre does. You may"
+            " ask how the person can be reached."
+        ),
+        n("This answer is for whoever took the report over"),
+        n(
+            "Whoever took the report over finds it with the receipt number. Nobody was alerted. Note the contact in"
+            " the case."
+        ),
+        n("for whoever took the report over"),
+    ),
+}
+"""By why the receipt shows less."""

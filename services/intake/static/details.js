@@ -52,6 +52,7 @@ for (const form of document.querySelectorAll("form.write")) {
       if (answer.ok) {
         shown(form, field.value);
         field.value = "";
+        for (const tick of form.querySelectorAll("[type=checkbox]")) tick.checked = false;
         told(form, form.dataset.kept, false);
         renewed(form);
       } else {

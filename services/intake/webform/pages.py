@@ -28,7 +28,7 @@ from services.intake.webform.steps import CHECK
 from shared.audit.entries import where_of
 from shared.clock import Clock
 from shared.errors import TransientError
-from shared.events.vocabulary import ContactChannel
+from shared.events.vocabulary import ContactChannel, Role
 from shared.rate_limit import RateLimit, RateLimiter
 from shared.web.app import Problem
 from shared.web.authorization import OPEN
@@ -289,6 +289,7 @@ class _Sending:
             proof=result.proof,
             by=self._view.promised(result.urgency, result.received_at),
             reachable=bool(submission.contact.channels),
+            by_other=submission.role is not Role.VICTIM,
             only_here=submission.contact.channels == (ContactChannel.MESSAGE_HERE,),
             word=result.word,
             repeated=result.repeated,

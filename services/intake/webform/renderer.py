@@ -16,7 +16,7 @@ from services.intake.webform.form import FieldProblem
 from services.intake.webform.steps import CHECK, LAST, FormStep
 from shared.centers import CENTER_IDS, TABLES, center, districts_of, divisions_on
 from shared.clock import Clock, seoul_date
-from shared.events.vocabulary import ContactChannel, Urgency
+from shared.events.vocabulary import ContactChannel, Role, Urgency
 from shared.web.form_body import Typed
 from shared.web.language import LANGUAGES
 from shared.web.pages import Pages
@@ -224,6 +224,8 @@ class FormRenderer:
             found["harm_types"] = [*said, *(one for one in found["harm_types"] if one[0] not in {o[0] for o in said})]
             found["young_ages"] = [*form.options(words.YOUNG_AGES, translate), *unknown]
             found["contact_channels"] = form.options(words.YOUNG_CHANNELS, translate)
+        elif step_words.role_of(typed.one("role")) is not Role.VICTIM:
+            found["contact_channels"] = form.options(words.CHANNELS_OF_REPORTER, translate)
         by_email, chosen = ContactChannel.EMAIL, typed.all("contact_channels")
         return found | {
             "short_channels": [one for one in found["contact_channels"] if one[0] in chosen or one[0] != by_email],

@@ -116,8 +116,8 @@ _FOR: Final[Mapping[tuple[str, Role], Asked]] = {
 
 SAFE_TO_SPEAK: Final = n(
     "What you see here and with your receipt tells nothing about the person harmed. Until that person has confirmed "
-    "the report in a way of their own, your receipt shows only whether somebody has seen it and whether it is closed. "
-    "This protects people from those who only claim to help."
+    "the report in a way of their own, your receipt shows only whether somebody has seen it, whether it is closed, and "
+    "answers that the centre leaves for you. This protects people from those who only claim to help."
 )
 """Said to representatives: the offender may be a spouse or a parent."""
 A_TIP: Final = n(

@@ -110,6 +110,19 @@ CHANNELS: Final = (
     (ContactChannel.MESSAGE_HERE, n("Only here, with my receipt number"), n("Nobody calls or writes to you")),
 )
 
+CHANNELS_OF_REPORTER: Final = (
+    *(one for one in CHANNELS if one[0] != ContactChannel.MESSAGE_HERE),
+    (
+        ContactChannel.MESSAGE_HERE,
+        n("Only here, with my receipt number"),
+        n(
+            "Nobody calls or writes to you. If the centre answers you, the answer waits here. It tells nothing about "
+            "the person harmed."
+        ),
+    ),
+)
+"""The same for who reports for another, or gives a tip."""
+
 RELATIONS: Final = (
     ("lineal", n("Parent, child, grandparent or grandchild")),
     ("spouse", n("Husband, wife or partner")),

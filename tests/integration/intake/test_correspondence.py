@@ -34,6 +34,8 @@ async def write(
     leave: str,
     text: str = "괜찮은 때에 다시 적어 주세요.",
     key: str = "",
+    reader: str = "",
+    marked: str = "yes",
     **who: Any,
 ) -> httpx.Response:
     given = {"organisation": "busan", "role": "counsellor", "subject": "s-1", "session": SESSION} | who
@@ -41,7 +43,7 @@ async def write(
         given["organisation"], given["role"], subject=given["subject"], session=given["session"]
     )
     headers = {**HTML, "Sec-Fetch-Site": "same-origin", "Cookie": "; ".join(f"{n}={v}" for n, v in cookies.items())}
-    form = {"leave": leave, "text": text, "idempotency_key": key}
+    form = {"leave": leave, "text": text, "idempotency_key": key, "reader": reader, "marked": marked}
     return await harness.http.post(f"/details/{report_id}/{what}", data=form, headers=headers)
 
 
@@ -296,7 +298,8 @@ async def test_who_took_a_report_over_is_answered_anew_and_reads_no_answer_to_wh
     await assigned(theirs, "busan", seen=True)
     await theirs.done("messages", text="제 이야기예요.")
     _, leave = await leave_of(harness, theirs.report_id)
-    assert (await write(harness, "answer", theirs.report_id, leave, "신고하신 분께")).status_code == 200
+    to_reporter = await write(harness, "answer", theirs.report_id, leave, "신고하신 분께", reader="not_confirmed")
+    assert to_reporter.status_code == 200
     body = {"code": (await theirs.done("hand-over"))["code"], "i_am_the_person": True}
     taken = await harness.http.post("/api/v1/receipts/take-over", json=body, headers=harness.headers())
     own = Holder(harness, {"report_id": theirs.report_id, "receipt": taken.json()["receipt"]})
@@ -318,3 +321,100 @@ async def test_who_took_a_report_over_is_answered_anew_and_reads_no_answer_to_wh
     assert shown.count("the person concerned does not see it") == 1, (
         "what the person never saw does not stand there as read"
     )
+
+
+HERE = "Only here, with my receipt number"
+OF_REPORTER = "It tells nothing about the person harmed"
+
+
+async def sent_by(harness: IntakeHarness, role: str) -> tuple[Holder, str, str]:
+    """Report by the form's pages and ask to be answered only here; the contact page and the receipt's."""
+    harness.http.cookies.clear()
+    for slug, answer in (
+        ("who", {"role": role}),
+        ("what", {"harm_types": "distribution"}),
+        ("place", {"division": "busan"}),
+    ):
+        assert (await harness.http.post(f"/form/{slug}", data={"go": "next", **answer})).status_code == 303
+    choice = (await harness.http.get("/form/contact?lang=en")).text
+    await harness.http.post("/form/contact", data={"go": "next", "contact_channels": "message_here"})
+    check = (await harness.http.get("/form/check?lang=en")).text
+    form = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', check))
+    page = await harness.http.post("/?lang=en", data={**form, "consents": "personal"}, follow_redirects=True)
+    number = "-".join(re.findall(r"<span>(\d{4})</span>", page.text))
+    [stored] = await harness.collection.find({}).to_list(None)
+    return Holder(harness, {"report_id": stored["_id"], "receipt": number}), choice, page.text
+
+
+async def read_by(someone: Holder) -> tuple[str, str]:
+    """What whoever holds the receipt sees: the status page and the answers."""
+    form = {"receipt": someone.receipt}
+    status = await someone.harness.http.post("/status?lang=en", data=form)
+    shown = await someone.harness.http.post("/status/answers?lang=en", data={**form, "step": "do"})
+    assert (status.status_code, shown.status_code) == (200, 200)
+    return status.text, shown.text
+
+
+@pytest.mark.parametrize(
+    ("role", "reader"), [("victim", ""), ("representative", "not_confirmed"), ("third_party", "tip")]
+)
+async def test_who_chose_to_be_answered_only_here_reads_the_answer_whatever_their_role(
+    harness: IntakeHarness, role: str, reader: str
+) -> None:
+    someone, choice, receipt = await sent_by(harness, role)
+    assert HERE in choice
+    assert (OF_REPORTER in choice) is bool(reader)
+    assert (OF_REPORTER in receipt) is bool(reader)
+    await assigned(someone, "busan", seen=True)
+    details, leave = await leave_of(harness, someone.report_id)
+    assert f'action="/details/{someone.report_id}/answer"' in details
+    before = details.partition("<textarea")[0]
+    assert ("The receipt belongs to the person who" in before) is bool(reader), "warned before they write"
+    assert re.findall(r'name="reader" value="(\w*)"', details) == [reader]
+    assert ('name="marked"' in details) is bool(reader)
+    if reader:
+        unmarked = await write(harness, "answer", someone.report_id, leave, "<토요일에>", reader=reader, marked="")
+        assert (unmarked.status_code, "Nothing was kept." in unmarked.text) == (422, True)
+        assert f'<input type="hidden" name="reader" value="{reader}">' in unmarked.text
+        assert 'name="marked"' in unmarked.text
+        assert ">&lt;토요일에&gt;</textarea>" in unmarked.text
+    kept = await write(harness, "answer", someone.report_id, leave, "토요일에 다시 볼게요.", reader=reader)
+    assert kept.status_code == 200
+    assert ("the person harmed does not" in kept.text) is bool(reader)
+    told = await harness.status(someone.receipt)
+    assert (told["answers"], told["answers_unread"], told.get("limited")) == (1, 1, True if reader else None)
+    status, shown = await read_by(someone)
+    assert 'action="/status/answers?lang=en"' in status
+    assert ("answers that the centre leaves for you" in status) is bool(reader)
+    assert "토요일에 다시 볼게요." in shown
+    assert "not read yet" not in (await leave_of(harness, someone.report_id))[0]
+
+
+async def test_an_answer_is_shown_to_nobody_but_whom_it_was_written_for(harness: IntakeHarness) -> None:
+    theirs = await holder(harness, role="representative", contact={"channels": ["message_here"]})
+    await assigned(theirs, "busan", seen=True)
+    _, leave = await leave_of(harness, theirs.report_id)
+    assert (
+        await write(harness, "answer", theirs.report_id, leave, "신고하신 분께", reader="not_confirmed")
+    ).status_code == 200
+    body = {"code": (await theirs.done("hand-over"))["code"], "i_am_the_person": True}
+    taken = await harness.http.post("/api/v1/receipts/take-over", json=body, headers=harness.headers())
+    own = Holder(harness, {"report_id": theirs.report_id, "receipt": taken.json()["receipt"]})
+    await own.done("messages", text="저예요.")
+    assert "answers" not in await harness.status(own.receipt)
+    late = await write(harness, "answer", own.report_id, leave, "신고하신 분께", reader="not_confirmed")
+    assert (late.status_code, "Somebody else reads the answer now" in late.text) == (409, True)
+    details, leave = await leave_of(harness, own.report_id)
+    assert "Nobody knows yet whether whoever took the report over is the person harmed" in details
+    assert (
+        await write(harness, "answer", own.report_id, leave, "넘겨받은 분께", reader="taken_over")
+    ).status_code == 200
+    status, shown = await read_by(own)
+    assert "answers that the centre leaves for you" in status
+    assert "넘겨받은 분께" in shown
+    assert "신고하신 분께" not in shown
+    to = f"/details/{own.report_id}/confirm"
+    assert (await staff_page(harness, "busan", "counsellor", form={"way": "phone"}, to=to)).status_code == 200
+    _, leave = await leave_of(harness, own.report_id)
+    assert (await write(harness, "answer", own.report_id, leave, "본인께")).status_code == 200
+    assert [one["text"] for one in (await answers(own)).json()["answers"]] == ["넘겨받은 분께", "본인께"]

@@ -6,13 +6,14 @@ import pytest
 
 from services.intake.encryption.keys import KeyedDigests
 from services.intake.reports.lifecycle import Access
-from services.intake.reports.models import Ownership
+from services.intake.reports.models import LimitedBecause, Ownership
 from services.intake.staff_access.correspondence_rules import (
     LASTS,
     WriteRefusal,
     judge,
     leave_for,
     may_answer,
+    meant_for,
     ownership_in,
 )
 
@@ -74,3 +75,21 @@ def test_an_answer_is_left_only_where_the_reporter_chose_it() -> None:
     assert may_answer({"channels": []}, 1)
     assert not may_answer({"channels": ["phone", "email"]}, 0)
     assert not may_answer({}, 0)
+
+
+@pytest.mark.parametrize(
+    ("reader", "marked", "because", "why"),
+    [
+        ("", False, None, None),
+        ("tip", True, LimitedBecause.TIP, None),
+        ("tip", False, LimitedBecause.TIP, WriteRefusal.NOT_MARKED),
+        ("", True, LimitedBecause.TAKEN_OVER, WriteRefusal.READER_CHANGED),
+        ("not_confirmed", True, LimitedBecause.TAKEN_OVER, WriteRefusal.READER_CHANGED),
+        ("not_confirmed", True, None, WriteRefusal.READER_CHANGED),
+        ("made_up", True, LimitedBecause.TIP, WriteRefusal.READER_CHANGED),
+    ],
+)
+def test_an_answer_is_left_only_for_whoever_reads_it_now(
+    reader: str, marked: bool, because: LimitedBecause | None, why: WriteRefusal | None
+) -> None:
+    assert meant_for(reader, because, marked=marked) is why
