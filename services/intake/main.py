@@ -383,7 +383,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
             language_pages.router(own_pages),
             proof_pages.router(own_pages, keys.lasting, signer, authenticator.gate, wrong_receipts),
             erasures_pages.router(own_pages, authorize, RetentionService(reports, recorder, relay, clock)),
-            details_pages.router(own_pages, details_service, correspondence),
+            details_pages.router(own_pages, authorize, details_service, correspondence),
             correspondence_pages.router(
                 own_pages,
                 authorize,

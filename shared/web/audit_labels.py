@@ -97,6 +97,7 @@ REASONS: Final[dict[str, str]] = {
     "not_signed_in": n("Not signed in"),
     "ticket_invalid": n("Ticket does not count"),
     "ticket_used": n("Ticket used before"),
+    "ticket_of_another": n("Ticket made for somebody else"),
     "ticket_expired": n("Ticket expired"),
     "owner_changed": n("Another centre owns it"),
     "owner_not_known_yet": n("Owner not known yet"),

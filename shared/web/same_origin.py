@@ -15,6 +15,8 @@ from shared.web.translations import gettext_noop
 
 SIGN_IN_PATHS: Final = ("/session", "/invitation", "/api/v1/sign-in", "/api/v1/session")
 """Paths that sign a person in: another site must not request them, even if there is no cookie yet."""
+TICKET_PATH: Final = "/details"
+"""Where a ticket is the proof and no cookie need come along: a browser that says where it comes from is asked for."""
 
 
 def origins_of(urls: Mapping[str, str]) -> frozenset[str]:
@@ -32,13 +34,13 @@ def check(
 ) -> Problem | None:
     """A 403 problem for an unsafe request that is not provably from our pages, else None.
 
-    Asked of requests with a cookie of ours, and of every sign-in (login CSRF). A sign-in that carries neither header
-    comes from no browser: browsers have sent ``Origin`` with every POST since 2020. ``cookies`` are all ``Cookie``
-    headers joined, since HTTP/2 may split them; None: the one in ``headers``.
+    Asked of requests with a cookie of ours, of tickets, and of every sign-in (login CSRF). A sign-in that carries
+    neither header comes from no browser: browsers have sent ``Origin`` with every POST since 2020. ``cookies`` are all
+    ``Cookie`` headers joined, since HTTP/2 may split them; None: the one in ``headers``.
     """
     bare = headers.get(b"sec-fetch-site") is None and headers.get(b"origin") is None
     given = headers.get(b"cookie", b"") if cookies is None else cookies
-    if not has_cookie(given) and (bare or not is_sign_in(path)):
+    if not has_cookie(given) and path != TICKET_PATH and (bare or not is_sign_in(path)):
         return None
     site = headers.get(b"sec-fetch-site")
     if site in (b"same-origin", b"none"):

@@ -1,4 +1,7 @@
-"""``POST /details``: what a counsellor reads before calling. The ticket in the form is the proof; no cookie counts."""
+"""``POST /details``: what a counsellor reads before calling.
+
+The ticket in the form is the proof. No session is needed, since identity may be away; one of somebody else refuses it.
+"""
 
 from typing import Final
 
@@ -22,7 +25,7 @@ from shared.audit.entries import where_of
 from shared.centers import TABLES, center
 from shared.errors import TransientError
 from shared.events.base import ReportId
-from shared.web.authorization import OPEN
+from shared.web.authorization import OPEN, Authorizer
 from shared.web.form_body import form_body
 from shared.web.pages import Pages
 from shared.web.problems import Problem, wants_page
@@ -31,7 +34,9 @@ _BEHIND_S: Final = 2
 _REPORT_ID: Final[TypeAdapter[str]] = TypeAdapter(ReportId)
 
 
-def router(pages: Pages, details_service: DetailsService, correspondence: Correspondence) -> APIRouter:
+def router(
+    pages: Pages, authorize: Authorizer, details_service: DetailsService, correspondence: Correspondence
+) -> APIRouter:
     """The route of the details."""
     routes = APIRouter(include_in_schema=False, dependencies=[Depends(OPEN)])
 
@@ -40,7 +45,7 @@ def router(pages: Pages, details_service: DetailsService, correspondence: Corres
         typed = await form_body(request)
         token, report_id = typed.one("ticket"), _case_of(typed.one("report_id"))
         try:
-            opened = await details_service.open(token, where_of(request))
+            opened = await details_service.open(token, where_of(request), await authorize.authenticate(request))
         except DetailsClosedError as error:
             status, said = staff_words.REFUSALS[error.refusal]
             wait = _BEHIND_S if status == 503 else None  # noqa: PLR2004  # HTTP's "try again later"

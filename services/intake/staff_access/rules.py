@@ -15,6 +15,8 @@ class AccessRefusal(StrEnum):
     """Forged, changed, of another kind, or signed with a key that does not count."""
     EXPIRED = "ticket_expired"
     USED = "ticket_used"
+    OTHER_PERSON = "ticket_of_another"
+    """Somebody else is signed in where it was used."""
     NOT_ALLOWED = "not_allowed"
     UNKNOWN = "unknown_report"
     WITHDRAWN = "withdrawn"

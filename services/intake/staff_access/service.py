@@ -21,6 +21,7 @@ from shared.audit.store import AuditLog
 from shared.clock import Clock
 from shared.encryption import Keyring
 from shared.errors import IeumError, PermanentError
+from shared.identity.principal import Principal
 from shared.identity.roles import Action
 from shared.identity.source import Identity
 from shared.identity.tokens import Ticket, TicketKey, TokenError
@@ -93,19 +94,26 @@ class DetailsService:
         await store_clock.look()
         await self._used.sweep(store_clock.corrected.now() - _KEPT_AFTER)
 
-    async def open(self, token: str, where: str) -> OpenedDetails:
-        """The details. Raises ``DetailsClosedError``, or ``TransientError`` where store or audit do not answer."""
+    async def open(self, token: str, where: str, signed_in: Principal | None) -> OpenedDetails:
+        """The details. ``signed_in``: who is where the ticket is used; None where nobody is, or identity is away.
+
+        Raises ``DetailsClosedError``, or ``TransientError`` where store or audit do not answer.
+        """
         try:
             ticket = self._identity.verify_ticket(token, self._ticket_key)
         except TokenError as error:
             refusal = AccessRefusal.EXPIRED if error.code == "expired" else AccessRefusal.INVALID
             raise self._closed(refusal, self._unsigned(where, refusal, error.code)) from None
+        if signed_in is not None and signed_in.subject != ticket.subject:
+            used_by = {"refused": AccessRefusal.OTHER_PERSON.value, "used_by": signed_in.subject}
+            raise self._closed(AccessRefusal.OTHER_PERSON, self._line(where, ticket, AuditOutcome.REFUSED, **used_by))
+        session = {} if signed_in is not None else {"session": "none"}
         document, refused = await self._judged(ticket, patience_s=PATIENCE_S)
         if refused is None and not await self._used.use(ticket.ticket_id, ticket.expires_at):
             refused = AccessRefusal.USED
         if refused is None:
             why = "hole" if documents.progress_of(document).hole is not None else None if self.current() else BEHIND
-            detail = {STALE: why} if why is not None else {}
+            detail = {**session, STALE: why} if why is not None else session
             await self._audit.append(self._line(where, ticket, AuditOutcome.DONE, **detail))
             # Once more: what was withdrawn or moved while that was written is not shown.
             document, refused = await self._judged(ticket)
@@ -117,7 +125,9 @@ class DetailsService:
                 return opened
         # A ticket that intake cannot judge yet is not used up and no attempt at anything: the sums tell it apart.
         behind = {STALE: BEHIND} if refused is AccessRefusal.BEHIND else {}
-        raise self._closed(refused, self._line(where, ticket, AuditOutcome.REFUSED, refused=refused.value, **behind))
+        raise self._closed(
+            refused, self._line(where, ticket, AuditOutcome.REFUSED, refused=refused.value, **session, **behind)
+        )
 
     def _opened(self, where: str, ticket: Ticket, document: Document, *, stale: bool) -> OpenedDetails:
         try:

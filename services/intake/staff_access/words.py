@@ -50,6 +50,10 @@ REFUSALS: Final[dict[str, tuple[int, str]]] = {
     "ticket_invalid": (403, n("This ticket does not count. Open the details again from the case.")),
     "ticket_expired": (410, n("This ticket ran out: it is good for 60 seconds. Open the details again from the case.")),
     "ticket_used": (410, n("This ticket was used before: it opens once. Open the details again from the case.")),
+    "ticket_of_another": (
+        403,
+        n("This ticket was made for somebody else. Open the details from the case yourself."),
+    ),
     "not_allowed": (403, n("Only counsellors and leads of the centre that owns the report may open its details.")),
     "unknown_report": (404, n("There is no such report here.")),
     "withdrawn": (410, n("The reporter withdrew this report. Its details are sealed, and nobody may contact them.")),

@@ -174,12 +174,13 @@ def center_router(service: CaseService, authorize: Authorizer, audited: RequestA
     ) -> CenterView:
         """Say who is on duty. The whole of it, every time; the same again changes nothing.
 
-        Only a lead closes a centre, or central's lead. Routing then moves what nobody there has acknowledged.
+        Only a lead closes a centre, or central's lead, who may open it again. Routing then moves what nobody there has
+        acknowledged.
         With nobody on duty a centre that is not closed is `unstaffed`, whatever was said; `unstaffed` with people on
         duty is refused.
         """
         checked_center(center_id)
-        require_duty(authorize, request, principal, center_id, body.state)
+        await require_duty(authorize, request, principal, service, center_id, body.state)
         demand_agreement(body.state, body.staff_on_duty)
         audit = audited(request, principal)
         await set_duty(

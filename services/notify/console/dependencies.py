@@ -12,6 +12,7 @@ from services.notify.cases.service import CaseService, CommandResult
 from services.notify.console.problems import not_theirs, refused, unavailable
 from services.notify.request_audit import RequestAudit
 from services.notify.team.directory import StaffDirectory
+from services.notify.team.models import CenterDuty
 from services.notify.team.repository import known
 from services.notify.team.rules import agreed, duty_action
 from services.notify.team.service import DutyChangedError
@@ -66,7 +67,9 @@ def problem_of(
     if done.rejected is None:
         raise RuntimeError("nothing was refused")
     language, now = pages.language(request), pages.clock.now()
-    return refused(done.case, done.rejected, language, staff.name, offer_id, now=now)
+    who: Principal = request.state.principal
+    former = who.organisation != done.case.center_id and who.organisation in done.case.former
+    return refused(done.case, done.rejected, language, staff.name, offer_id, former=former, now=now)
 
 
 def no_such_case() -> Problem:
@@ -128,11 +131,23 @@ def check_center(body: BaseModel) -> None:
         checked_center(body.to_center_id)
 
 
-def require_duty(
-    authorize: Authorizer, request: Request, principal: Principal, center_id: str, state: CenterState
+def duty_action_of(principal: Principal, center: CenterDuty, state: CenterState) -> Action:
+    """Return what somebody must be allowed to do who says this of a centre: who may close it may open it again."""
+    undoes = center.state is CenterState.CLOSED and principal.may(Action.CENTERS_CLOSE, center.center_id)
+    return Action.CENTERS_CLOSE if undoes else duty_action(state)
+
+
+async def require_duty(
+    authorize: Authorizer,
+    request: Request,
+    principal: Principal,
+    service: CaseService,
+    center_id: str,
+    state: CenterState,
 ) -> None:
     """Raises Problem 403 unless they may say this of the centre."""
-    authorize.require(request, principal, duty_action(state), center_id)
+    center = await guarded(lambda: service.duty.get(center_id))
+    authorize.require(request, principal, duty_action_of(principal, center, state), center_id)
 
 
 def demand_agreement(state: CenterState, staff_on_duty: int) -> None:

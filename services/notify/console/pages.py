@@ -14,6 +14,7 @@ from services.notify.console.dependencies import (
     checked_center,
     concerned,
     demand_agreement,
+    duty_action_of,
     guarded,
     home_of,
     require_duty,
@@ -24,7 +25,6 @@ from services.notify.console.rows import center_names
 from services.notify.dead_letters.repository import DeadLetterStore
 from services.notify.request_audit import RequestAuditFactory
 from services.notify.settings import NotifySettings
-from services.notify.team.rules import duty_action
 from shared import centers
 from shared.events.base import LARGEST, CenterId
 from shared.events.vocabulary import CenterState, HarmType, Urgency
@@ -82,9 +82,9 @@ def page_router(
             duty_states=[
                 state
                 for state in (CenterState.OPEN, CenterState.SHORT_STAFFED, CenterState.CLOSED)
-                if principal.may(duty_action(state), center_id)
+                if principal.may(duty_action_of(principal, every[center_id], state), center_id)
             ],
-            may_repeat=principal.may(duty_action(every[center_id].state), center_id),
+            may_repeat=principal.may(duty_action_of(principal, every[center_id], every[center_id].state), center_id),
             intake_url=settings.public_urls.get("intake", "").rstrip("/"),
             mail_view_url=settings.mail_view_url,
         )
@@ -133,7 +133,7 @@ def page_router(
         center_version: Annotated[int | None, Form(ge=0)] = None,
     ) -> Response:
         checked_center(center_id)
-        require_duty(authorize, request, principal, center_id, state)
+        await require_duty(authorize, request, principal, case_service, center_id, state)
         demand_agreement(state, staff_on_duty)
         audit, said = audited(request, principal), (state, staff_on_duty, cases_per_person)
         await set_duty(case_service, center_id, *said, center_version, audit)

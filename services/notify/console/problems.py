@@ -127,9 +127,12 @@ def refused(
     who: Callable[[str | None], str],
     offer_id: str | None = None,
     *,
+    former: bool = False,
     now: datetime,
 ) -> Problem:
-    """The problem of a refusal. ``who`` gives the name of a member of staff; ``offer_id`` is the offer that was meant.
+    """The problem of a refusal. ``former``: the case belonged to the person's centre, and is not theirs any more.
+
+    ``who`` gives the name of a member of staff; ``offer_id`` is the offer that was meant.
 
     To whom the case never belonged nothing of it is told.
     """
@@ -153,7 +156,8 @@ def refused(
         "at": short(at, language, now),
         "until": short(offer.expires_at, language, now) if offer is not None else "",
     }
-    return Problem(STATUS.get(why, 409), why.value, words, values=values)
+    status = 403 if former and why is Rejected.OWNER_CHANGED else STATUS.get(why, 409)
+    return Problem(status, why.value, words, values=values)
 
 
 def _words(case: Case, why: Rejected, offer_id: str | None) -> tuple[str, datetime]:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from services.routing.assignment.models import CenterLoads
 from services.routing.console.live import LiveCenters, live_centers
-from services.routing.console.views import CenterRows, History, center_row, history_of, involved
+from services.routing.console.views import CenterRows, History, center_row, history_of, involved, until_it_left
 from services.routing.models import LiveLoads
 from services.routing.read_model import DecisionStore, RoutingEntry
 from shared.centers import CENTRAL, PACKAGED, Tables
@@ -28,8 +28,9 @@ async def entries_for(
     """Load the stored entries of a report, for a principal who may see it.
 
     A centre sees the decisions of reports it owns or owned, and of those it would have got by their place unless the
-    reporter declined it. Raises the 503 problem while the store is away, and 403 for what is not theirs, be it there
-    or not: only who may see every organisation's is told 404.
+    reporter declined it; of those it owned, what was decided until they left it, not where they went. Raises the 503
+    problem while the store is away, and 403 for what is not theirs, be it there or not: only who may see every
+    organisation's is told 404.
     """
     entries = await _entries(store, report_id)
     if not entries:
@@ -39,7 +40,7 @@ async def entries_for(
     authorize.require(
         request, principal, Action.DECISIONS_READ, own if own in involved(entries) else entries[-1].center_id
     )
-    return entries
+    return entries if principal.may(Action.DECISIONS_READ, entries[-1].center_id) else until_it_left(entries, own)
 
 
 async def _entries(store: DecisionStore, report_id: str) -> list[RoutingEntry]:
@@ -77,8 +78,8 @@ def api_router(
     ) -> History:
         """Each record with its decision, all candidates, and whether deciding again gives the same answer.
 
-        For the centres that own or owned the report and the one at home in its place unless the reporter declined it,
-        for `central` and for auditors.
+        For the centre that owns the report, those that owned it (up to where it left them) and the one at home in its
+        place unless the reporter declined it, for `central` and for auditors.
         """
         return history_of(report_id, await entries_for(authorize, request, principal, store, report_id), known)
 

@@ -52,7 +52,7 @@ class HistoryEntry(BaseModel):
 
 
 class History(BaseModel):
-    """Routing's records about a report, oldest first. The last entry's centre owns it."""
+    """Routing's records about a report, oldest first. The last entry's centre owns it, or did as far as the reader may know."""
 
     report_id: ReportId
     center_id: CenterId
@@ -123,3 +123,9 @@ def involved(entries: Sequence[RoutingEntry]) -> frozenset[str]:
     declined = {center for entry in entries for center in entry.event.get("facts", {}).get("declined_centers", ())}
     concerned = {entry.center_id for entry in entries} | homes
     return frozenset(concerned - declined - {None} | {entries[-1].center_id})
+
+
+def until_it_left(entries: Sequence[RoutingEntry], center_id: str) -> list[RoutingEntry]:
+    """Keep a report's entries until it left a centre for the last time; all of them where the centre never had it."""
+    owned = [place for place, entry in enumerate(entries) if entry.center_id == center_id]
+    return list(entries[: owned[-1] + 1] if owned else entries)

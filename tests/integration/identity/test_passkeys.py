@@ -281,7 +281,7 @@ async def test_where_a_passkey_is_needed_six_digits_change_no_way_in(identity: P
         device = await registered(identity, http, ready)
         account = await identity.accounts.store.get(ready.account.subject)
         assert account is not None
-        for path in sorted(paths, key=lambda path: "end" in path):  # those that end the session last
+        for path in sorted(paths, key=lambda path: "end-everywhere" in path):  # those that end the session last
             there = path.replace("{key}", account.passkeys[0].id.hex()).replace("{session}", "none")
             given = {
                 "before": ready.password,
@@ -291,7 +291,8 @@ async def test_where_a_passkey_is_needed_six_digits_change_no_way_in(identity: P
             }
             given |= {"again": given["password"], "mail": "me@example.org"}
             given |= {"code": identity.code(ready), "digits": identity.code(ready)}
-            given["passkey"] = Authenticator(ORIGIN).make((await http.post("/account/passkeys/new")).json())
+            options = (await http.post("/account/passkeys/new")).json()
+            given["passkey"] = Authenticator(ORIGIN).make(options)
             refused = len(await refusals(identity))
             answer = await http.post(there, data=given)
             if "Your role confirms with a passkey." in answer.text:

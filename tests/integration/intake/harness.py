@@ -184,7 +184,9 @@ async def running(
     transport = httpx.ASGITransport(app=intake.app)
     try:
         with mock.patch.object(links, "LOOKUP_TIMEOUT_S", DEADLINE_S):
-            async with httpx.AsyncClient(transport=transport, base_url="http://intake") as http:
+            async with httpx.AsyncClient(
+                transport=transport, base_url="http://intake", headers={"sec-fetch-site": "same-origin"}
+            ) as http:
                 people = TestIdentity(clock, "intake")
                 intake.identity.adopt(people.document())
                 harness = IntakeHarness(intake, http, bus_settings, store_settings, people, {})

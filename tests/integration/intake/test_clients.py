@@ -234,7 +234,9 @@ async def test_administrators_of_the_system_manage_them_on_a_page_and_nobody_els
             await harness.http.post("/clients/kiosk/door", data={"disabled": "true"}, headers=headers)
         ).status_code == 403
     headers = as_("central", "administrator")
-    assert (await harness.http.post("/clients", data=form, headers={"Accept": "text/html"})).status_code == 403
+    assert (
+        await harness.http.post("/clients", data=form, headers={"Accept": "text/html", "sec-fetch-site": ""})
+    ).status_code == 403
     page = await harness.http.post("/clients", data=form, headers=headers)
     assert page.status_code == 200
     assert page.headers["cache-control"] == "no-store"

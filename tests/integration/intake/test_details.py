@@ -133,8 +133,29 @@ async def test_the_owning_centre_reads_everything_and_it_is_written_down(harness
     [line] = await lines(harness)
     assert (line.actor, line.organisation, line.outcome, line.reason) == ("s-1", "busan", "done", "first_contact")
     assert line.report == harness.intake.audit.keys.reference(report_id)
-    assert line.detail == {"ownership": "1"}
+    assert line.detail == {"ownership": "1", "session": "none"}, "written down as what it is"
     assert await harness.intake.audit.verify() == []
+
+
+async def test_a_ticket_opens_for_whom_it_was_made_and_only_from_a_page_of_ours(harness: IntakeHarness) -> None:
+    report_id = await owned(harness)
+    ticket = harness.people.ticket(report_id, "busan", subject="kim")
+    other = {"Authorization": f"Bearer {harness.people.token('jeju', 'counsellor', subject='lee')}"}
+    refused = await opened(harness, ticket, **other)
+    assert refused.status_code == 403
+    assert "help" not in refused.text
+    for origin in ({"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "", "origin": "https://evil.example"}):
+        assert (await opened(harness, ticket, **origin)).status_code == 403
+    bare = httpx.Request("POST", "http://intake/details", data={"ticket": ticket}, headers=HTML)
+    assert (await harness.http.send(bare)).status_code == 403, "a browser says where it comes from"
+    own = {"Authorization": f"Bearer {harness.people.token('busan', 'counsellor', subject='kim')}"}
+    await current(harness)
+    assert (await opened(harness, ticket, **own)).status_code == 200
+    said = sorted((line.outcome.value, line.detail) for line in await lines(harness))
+    assert said == [
+        ("done", {"ownership": "1"}),
+        ("refused", {"ownership": "1", "refused": "ticket_of_another", "used_by": "lee"}),
+    ]
 
 
 async def test_a_ticket_opens_once_even_when_two_processes_are_asked_at_the_same_time(

@@ -43,11 +43,11 @@ async def test_a_centre_that_lost_the_case_cannot_acknowledge_it(start: Start, s
     await harness.routed(*stream(1)[:3])
     await eventually(lambda: _owned(harness, "busan"))
     answer = await harness.acknowledge(report_id(1), "gwangju", "kim")
-    assert (answer.status_code, answer.json()["code"]) == (409, "owner_changed")
+    assert (answer.status_code, answer.json()["code"]) == (403, "owner_changed")
     assert "부산 센터가" in answer.json()["detail"]
     kim = harness.staff("gwangju", subject="kim")
     page = await harness.http.post(f"/cases/{report_id(1)}/acknowledge", data={"ownership": "1"}, auth=kim)
-    assert page.status_code == 409
+    assert page.status_code == 403
     assert "부산 센터가" in page.text
     assert (await harness.acknowledge(report_id(1), "busan", "lee")).status_code == 200
     unknown = await harness.acknowledge(report_id(2), "busan", "lee")

@@ -100,7 +100,7 @@ async def test_only_the_present_ownership_counts(start: Start, sink: MailSink) -
     await taken(harness)
     assert await asked(harness, "gwangju", "counsellor", ownership=2) == (409, "owner_changed")
     await tell(harness, "report.rerouted", center="busan", previous_center_id="gwangju", cause={"kind": "case_event"})
-    assert await asked(harness, "gwangju", "counsellor") == (409, "owner_changed")
+    assert await asked(harness, "gwangju", "counsellor") == (403, "owner_changed")
     assert await asked(harness, "busan", "counsellor") == (409, "owner_changed")
     assert await asked(harness, "busan", "counsellor", ownership=2) == (200, "")
     assert await asked(harness, "busan", "counsellor", ownership=2, purpose="curiosity") == (422, "invalid")

@@ -85,7 +85,7 @@ async def test_two_centres_move_a_case_there_and_back_on_live_consoles(start: St
         assert {left["why"] for _, body in gwangju.said for left in body.get("gone", [])} == {"moved"}
 
         stale = await harness.acknowledge(ID, "gwangju", "kim")
-        assert (stale.status_code, stale.json()["code"]) == (409, "owner_changed")
+        assert (stale.status_code, stale.json()["code"]) == (403, "owner_changed")
         assert "부산 센터가" in stale.json()["detail"]
         assert "넘겨받았습니다" in stale.json()["detail"]
         english = await harness.http.post(

@@ -414,7 +414,16 @@ async def test_the_form_of_who_is_on_duty_offers_what_its_reader_may_say(
         said = {"state": state, "staff_on_duty": "2", "cases_per_person": "15"}
         answer = await harness.http.post("/centers/jeju/duty", data=said, auth=harness.staff(organisation, role))
         assert answer.status_code == 303
-    if offered[-1] == "closed":
+    if organisation == "central":
+        page = await harness.http.get("/?center=jeju", auth=harness.staff(organisation, role))
+        form = page.text.partition('action="/centers/jeju/duty"')[2].partition("</form>")[0]
+        assert re.findall(r'<option value="(\w+)"', form) == ["open", "short_staffed", "closed"], "who closed may undo"
+        said = {"state": "open", "staff_on_duty": "2", "cases_per_person": "15"}
+        answer = await harness.http.post("/centers/jeju/duty", data=said, auth=harness.staff(organisation, role))
+        assert answer.status_code == 303
+        again = await harness.http.post("/centers/jeju/duty", data=said, auth=harness.staff(organisation, role))
+        assert again.status_code == 403, "and nothing else"
+    elif offered[-1] == "closed":
         page = await harness.http.get("/?center=jeju", auth=harness.staff("jeju", "counsellor"))
         form = page.text.partition('action="/centers/jeju/duty"')[2].partition("</form>")[0]
         assert re.findall(r'<option value="(\w*)"( disabled selected)?', form)[0] == ("", " disabled selected")

@@ -82,7 +82,7 @@ async def test_a_report_that_came_back_elsewhere_says_why_and_is_open(
 @pytest.mark.parametrize("lang", ["ko", "en"])
 async def test_a_report_s_page_tells_everything_that_came_after_the_decision(lang: str) -> None:
     events = story()
-    answer = await RoutingHarness(events).get(f"/decisions/{report_id(1)}?lang={lang}", "jeju")
+    answer = await RoutingHarness(events).get(f"/decisions/{report_id(1)}?lang={lang}", "busan")
     assert answer.status_code == 200
     text = re.sub(r"\s+", " ", html.unescape(answer.text))
     explainer = Explainer("ko" if lang == "ko" else "en", PAGES.translator("ko" if lang == "ko" else "en").gettext)
@@ -108,6 +108,17 @@ async def test_a_report_s_page_tells_everything_that_came_after_the_decision(lan
     assert last in top
     assert not any(sentence in top for sentence in told)
     assert "%(" not in text
+
+
+async def test_a_former_owner_sees_what_was_decided_until_the_report_left_it() -> None:
+    """Not where it went, nor what happened there: whoever it left may be why it left."""
+    harness = RoutingHarness(story())
+    whole = (await harness.get(f"/api/v1/decisions/{report_id(1)}", "busan")).json()
+    for former in ("ulsan", "jeju"):
+        seen = (await harness.get(f"/api/v1/decisions/{report_id(1)}", former)).json()
+        last = max(n for n, record in enumerate(whole["records"]) if record["center_id"] == former)
+        assert seen == {**whole, "center_id": former, "records": whole["records"][: last + 1]}
+        assert "busan" not in str([record["center_id"] for record in seen["records"]])
 
 
 async def test_the_candidates_stand_chosen_first_then_by_distance_and_in_words() -> None:
