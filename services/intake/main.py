@@ -82,7 +82,7 @@ from services.intake.staff_access.service import DetailsService
 from services.intake.submissions import api
 from services.intake.submissions.batch_insert import GroupCommit
 from services.intake.submissions.service import SubmissionService
-from services.intake.webform import advice_pages, language_pages, pages, step_pages
+from services.intake.webform import advice_pages, language_pages, pages, receipt_page, step_pages
 from services.intake.webform.drafts import SWEEP_S as DRAFTS_S
 from services.intake.webform.drafts import Drafts
 from services.intake.webform.renderer import FormRenderer
@@ -377,6 +377,8 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
             handover_api.router(handing, write=clients(Scope.RECEIPTS_WRITE)),
             pages.router(view, submission_service, drafts, rate_limiter, Returning(authenticator), clock),
             step_pages.router(view, drafts, Returning(authenticator), clock),
+            receipt_page.router(view, drafts),
+            receipt_page.router(view, drafts),
             advice_pages.router(own_pages),
             receipts_pages.router(view, status, receipts, handing),
             handover_pages.router(view, handing),

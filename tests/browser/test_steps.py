@@ -77,7 +77,14 @@ async def test_the_compulsory_way_is_short(
     assert len(passed) == 4
     assert clicks * SLOW_CLICK_S + sum(passed.values()) / SLOW_READER_LETTERS_S[language] < THREE_MINUTES_S, passed
     assert await harness.collection.count_documents({}) == 1
-    assert [cookie["name"] for cookie in await page.context.cookies()] == ["lang"]
+    assert sorted(cookie["name"] for cookie in await page.context.cookies()) == ["kept", "lang"]
+    number = await page.locator(".receipt-code").inner_text()
+    await follow(page, page.go_back())
+    await expect(page.locator(".notice.calm")).to_be_visible()
+    await follow(page, page.go_forward())
+    await follow(page, page.reload())
+    assert await page.locator(".receipt-code").inner_text() == number
+    assert await harness.collection.count_documents({}) == 1
 
 
 async def test_the_longest_way_leads_through_every_step_and_what_is_unfolded_there_fits(

@@ -32,6 +32,8 @@ KEPT: Final = timedelta(minutes=30)
 COOKIE: Final = "notes"
 """Neutral, and of one visit: the browser forgets it when it is closed. By https with ``__Host-`` before it: another
 host of the domain could otherwise plant the token of a draft of its own, and read there what somebody types."""
+RECEIPT_COOKIE: Final = "kept"
+"""The same for the page of a receipt, which is kept as a draft is."""
 _LOOKED: Final = timedelta(minutes=1)
 """Looking again so soon does not lengthen a draft's life: a write for every page would help nobody."""
 SWEEP_S: Final = 60.0
@@ -127,19 +129,19 @@ class Drafts:
         return DataKey(self._id(token), self._keys.mac("draft key", token))
 
 
-def token_of(cookies: Mapping[str, str], *, secure: bool) -> str | None:
+def token_of(cookies: Mapping[str, str], *, secure: bool, cookie: str = COOKIE) -> str | None:
     """The token a browser sent; ``secure``: by https."""
-    token = cookies.get(named(COOKIE, secure=secure), "")
+    token = cookies.get(named(cookie, secure=secure), "")
     return token if _TOKEN.match(token) else None
 
 
-def leave_token(response: Response, token: str, *, secure: bool) -> None:
+def leave_token(response: Response, token: str, *, secure: bool, cookie: str = COOKIE) -> None:
     """Give the browser the token for this visit. Without an age: it goes when the browser is closed."""
-    name = named(COOKIE, secure=secure)
+    name = named(cookie, secure=secure)
     response.set_cookie(name, token, path="/", samesite="strict", httponly=True, secure=secure)
 
 
-def take_token(response: Response, *, secure: bool) -> None:
+def take_token(response: Response, *, secure: bool, cookie: str = COOKIE) -> None:
     """Take it back."""
-    name = named(COOKIE, secure=secure)
+    name = named(cookie, secure=secure)
     response.delete_cookie(name, path="/", samesite="strict", httponly=True, secure=secure)

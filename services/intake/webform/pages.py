@@ -1,7 +1,7 @@
 """Where a report begins, is sent, and is left. The pages work without script, and no address ever holds a receipt.
 
 Sending takes everything from the form itself, not from the draft: whoever lingers on the last page until the draft is
-gone still sends all of it, and loading the receipt's page again gives the same receipt.
+gone still sends all of it. The answer leads to the page of the receipt (``receipt_page``).
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from services.intake.submissions.facts import NotAdmittedError
 from services.intake.submissions.models import Submission
 from services.intake.submissions.rules import ConflictError
 from services.intake.submissions.service import SubmissionOrigin, SubmissionResult, SubmissionService
-from services.intake.webform import advice, drafts, form, proof_of_work_page, steps
+from services.intake.webform import drafts, form, proof_of_work_page, receipt_page, steps
 from services.intake.webform.drafts import Drafts
 from services.intake.webform.form import FieldProblem
 from services.intake.webform.renderer import WITHOUT_COOKIE, FormRenderer
@@ -28,7 +28,6 @@ from services.intake.webform.steps import CHECK
 from shared.audit.entries import where_of
 from shared.clock import Clock
 from shared.errors import TransientError
-from shared.events.vocabulary import ContactChannel, Role
 from shared.rate_limit import RateLimit, RateLimiter
 from shared.web.app import Problem
 from shared.web.authorization import OPEN
@@ -64,6 +63,7 @@ _SENT_BEFORE: Final = n(
     "This form was sent before, and that report is safe. If you changed something and want to send it as a second "
     "report, press the button again."
 )
+_RECEIVED: Final = n("Your report was received already. What you send here is a second report.")
 _AWAY: Final = n(
     "Your report was not received. What you wrote is still here. Please press the button again in a moment, or call "
     "1366 (24 hours). In danger, call 112."
@@ -100,7 +100,8 @@ def router(
 
     @routes.get("/all")
     async def whole(request: Request) -> Response:
-        return view.whole(request, Typed(), key=idempotency.new_key())
+        sent = await receipt_page.sent_before(view, kept, request)
+        return view.whole(request, Typed(), key=idempotency.new_key(), notice=_RECEIVED if sent is not None else "")
 
     @routes.post("/")
     async def sent(request: Request) -> Response:
@@ -279,22 +280,8 @@ class _Sending:
         self, request: Request, result: SubmissionResult, submission: Submission, typed: Typed
     ) -> Response:
         await self._kept.drop(self._view.draft_of(request))
-        page = self._view.pages.render(
-            request,
-            "receipt.html",
-            public=True,
-            shown_once=True,
-            receipt=result.receipt,
-            received_at=result.received_at,
-            proof=result.proof,
-            by=self._view.promised(result.urgency, result.received_at),
-            reachable=bool(submission.contact.channels),
-            by_other=submission.role is not Role.VICTIM,
-            only_here=submission.contact.channels == (ContactChannel.MESSAGE_HERE,),
-            word=result.word,
-            repeated=result.repeated,
-            word_typed=submission.word is not None,
-            links=advice.fitting(typed),
+        page = await receipt_page.lead_to(
+            self._view, self._kept, request, receipt_page.page_of(result, submission, typed)
         )
         drafts.take_token(page, secure=self._view.pages.secure(request))
         return page
@@ -316,9 +303,11 @@ async def _left(request: Request, view: FormRenderer, kept: Drafts) -> Response:
     response = RedirectResponse(QUICK_EXIT_URL, 303) if request.method == "GET" else Response(status_code=204)
     if only_head(request) or request.headers.get("sec-fetch-site") in _ELSEWHERE:
         return response  # a link checker, a preview or a page of somebody else takes nothing away
-    await kept.drop_within(view.draft_of(request), LEAVING_S)
     secure = view.pages.secure(request)
-    drafts.take_token(response, secure=secure)
+    await kept.drop_within(view.draft_of(request), LEAVING_S)
+    await kept.drop_within(view.receipt_of(request), LEAVING_S)
+    for cookie in (drafts.COOKIE, drafts.RECEIPT_COOKIE):
+        drafts.take_token(response, secure=secure, cookie=cookie)
     clear_device_cookie(response, secure=secure)
     response.delete_cookie(LANGUAGE_COOKIE, path="/", samesite="lax", httponly=True, secure=secure)
     if request.method == "POST":

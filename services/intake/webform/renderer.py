@@ -51,6 +51,10 @@ class FormRenderer:
         """The token of the draft that this browser goes on with."""
         return drafts.token_of(request.cookies, secure=self.pages.secure(request))
 
+    def receipt_of(self, request: Request) -> str | None:
+        """The token of the receipt's page that this browser was led to after it sent a report."""
+        return drafts.token_of(request.cookies, secure=self.pages.secure(request), cookie=drafts.RECEIPT_COOKIE)
+
     def promised(self, urgency: Urgency, received_at: datetime) -> datetime | None:
         """Until when somebody should see what was received then, and the same whenever it is asked.
 

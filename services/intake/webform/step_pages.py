@@ -13,7 +13,7 @@ from services.intake import problems as refusals
 from services.intake.dependencies import caller_of
 from services.intake.submissions.facts import NotAdmittedError, examine
 from services.intake.submissions.models import Submission
-from services.intake.webform import drafts, form, returning, steps
+from services.intake.webform import drafts, form, receipt_page, returning, steps
 from services.intake.webform.advice import NOTES
 from services.intake.webform.advice_pages import BACK
 from services.intake.webform.drafts import Drafts
@@ -77,7 +77,8 @@ class _Steps:
             raise Problem(503, "unavailable", _NOT_REACHED, retry_after=refusals.RETRY_SECONDS) from None
         if typed is None or token is None:
             if one is None or one is not steps.first(one.path):
-                return RedirectResponse("/" if token else f"/?{WITHOUT_COOKIE}", 303)
+                sent = await receipt_page.sent_before(self._view, self._kept, request)
+                return sent or RedirectResponse("/" if token else f"/?{WITHOUT_COOKIE}", 303)
             return self._view.step(request, one, steps.entered(Typed(), one))
         if one is None:
             return self._view.check(request, typed, key=self._kept.key_of_report(token))

@@ -52,7 +52,7 @@ class HistoryEntry(BaseModel):
 
 
 class History(BaseModel):
-    """Routing's records about a report, oldest first. The last entry's centre owns it, or did as far as the reader may know."""
+    """Routing's records about a report, oldest first, as far as the reader may know. The last one's centre owns it."""
 
     report_id: ReportId
     center_id: CenterId

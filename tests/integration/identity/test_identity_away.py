@@ -58,7 +58,8 @@ async def worked(stack: Stack, counsellor: httpx.AsyncClient, report_id: str) ->
     async def opened() -> bool:
         async with httpx.AsyncClient(base_url=stack.urls["intake"], trust_env=False, timeout=DEADLINE_S) as http:
             given = {"ticket": ticket.json()["ticket"]}
-            return "help" in (await http.post("/details", data=given, headers={"accept": "text/html"})).text
+            from_us = {"accept": "text/html", "sec-fetch-site": "same-origin"}
+            return "help" in (await http.post("/details", data=given, headers=from_us)).text
 
     await eventually(opened, what="intake has heard whose the case is")
 

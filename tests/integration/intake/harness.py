@@ -21,6 +21,7 @@ from services.intake.links import service as links
 from services.intake.main import Intake
 from services.intake.receipts.authentication import WRONG_TAKES_S, ReceiptAuthenticator
 from services.intake.settings import IntakeSettings
+from services.intake.webform import receipt_page
 from shared import mongo
 from shared.clock import Clock, SystemClock
 from shared.events.base import Event, encode
@@ -63,6 +64,18 @@ def settings(**more: Any) -> IntakeSettings:
         "callback_networks": ("127.0.0.0/8",),
     }
     return IntakeSettings(**{**given, **more})
+
+
+class Browser(httpx.AsyncClient):
+    """A client that goes from a report that was sent to the page of its receipt, and follows no other redirect."""
+
+    async def post(self, url: Any, **more: Any) -> httpx.Response:
+        answer = await super().post(url, **more)
+        target = answer.headers.get("location", "")
+        if answer.status_code == httpx.codes.SEE_OTHER and target.partition("?")[0] == receipt_page.PATH:
+            kept = {name: value for name, value in (more.get("headers") or {}).items() if name.lower() != "origin"}
+            answer = await self.get(target, headers=kept)
+        return answer
 
 
 @dataclass(slots=True)
@@ -184,7 +197,7 @@ async def running(
     transport = httpx.ASGITransport(app=intake.app)
     try:
         with mock.patch.object(links, "LOOKUP_TIMEOUT_S", DEADLINE_S):
-            async with httpx.AsyncClient(
+            async with Browser(
                 transport=transport, base_url="http://intake", headers={"sec-fetch-site": "same-origin"}
             ) as http:
                 people = TestIdentity(clock, "intake")

@@ -80,7 +80,7 @@ async def test_the_short_way_is_two_answers_and_one_report(harness: IntakeHarnes
     [stored] = await harness.collection.find({}).to_list(None)
     assert stored["facts"]["harm_types"] == ["distribution", "synthesis"]
     assert stored["consents"]["personal"] is True
-    assert await harness.intake.drafts._store.collection.count_documents({}) == 0
+    assert await harness.intake.drafts._store.collection.count_documents({}) == 1, "the page of the receipt alone"
     assert drafts.COOKIE not in harness.http.cookies
 
 
@@ -102,6 +102,29 @@ async def test_who_is_threatened_now_may_say_that_it_is_synthesised_and_by_which
     assert stored["facts"]["harm_types"] == ["distribution_threat", "synthesis"]
     opened = documents.opened(stored, Keyring([b"m" * 32]))
     assert opened["offender_handles"] == ["Telegram @made_up"]
+
+
+async def test_sending_leads_to_a_receipt_that_stays_for_the_visit_and_goes_with_quick_exit(
+    harness: IntakeHarness,
+) -> None:
+    await begun(harness)
+    form = hidden(await harness.http.get("/form/check?lang=en"))
+    led = await httpx.AsyncClient.post(harness.http, "/?lang=en", data=form)
+    assert (led.status_code, led.headers["location"]) == (303, "/receipt?lang=en")
+    shown = await harness.http.get("/receipt")
+    assert receipt(shown) == receipt(await harness.http.get("/receipt")), "loaded again"
+    assert shown.headers["cache-control"] == "no-store"
+    for back in ("/form/check", "/form/what"):
+        again = await harness.http.get(back)
+        assert again.headers["location"] == "/receipt?again"
+    assert "신고는 이미 접수됐어요" in (await harness.http.get("/receipt?again&lang=ko")).text
+    assert "신고는 이미 접수됐어요" in (await harness.http.get("/all?lang=ko")).text
+    assert await harness.collection.count_documents({}) == 1
+    kept = harness.http.cookies[drafts.RECEIPT_COOKIE]
+    await harness.http.post("/leave")
+    assert drafts.RECEIPT_COOKIE not in harness.http.cookies
+    harness.http.cookies.set(drafts.RECEIPT_COOKIE, kept)
+    assert (await harness.http.get("/receipt")).headers["location"] == "/status", "gone from the store as well"
 
 
 async def test_a_form_sent_twice_or_five_times_at_once_is_one_report(harness: IntakeHarness) -> None:

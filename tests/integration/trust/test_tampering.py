@@ -296,4 +296,4 @@ async def a_ticket(system: SystemHarness, lodged: Lodged) -> str:
 
 async def details(system: SystemHarness, ticket: str, accept: str = "application/json") -> httpx.Response:
     async with system.http("intake", accept=accept) as http:
-        return await http.post("/details", data={"ticket": ticket})
+        return await http.post("/details", data={"ticket": ticket}, headers={"sec-fetch-site": "same-origin"})
