@@ -2,7 +2,7 @@
 
 A worker that meets what it does not understand stops hard and is started again by its supervisor; nothing that matters
 lives only in memory. Exit codes: 0 asked to stop, 70 (EX_SOFTWARE) stopped by itself, 71 (EX_OSERR) the event loop was
-silent, 78 (EX_CONFIG) a setting is wrong.
+silent, 75 (EX_TEMPFAIL) a command could not ask what it needs, run it again; 78 (EX_CONFIG) a setting is wrong.
 """
 
 import asyncio
@@ -26,6 +26,7 @@ from shared.settings import SettingsError
 _log = log.get(__name__)
 
 EXIT_FATAL: Final = 70
+EXIT_AWAY: Final = 75
 EXIT_CONFIG: Final = 78
 EXIT_SILENT: Final = 71
 GRACE_SECONDS: Final = 25.0
@@ -63,12 +64,16 @@ def run(main: Callable[[], Awaitable[None]]) -> NoReturn:
 
 def run_command(main: Callable[[], int]) -> NoReturn:
     """Run a command and end with its exit status; a wrong setting is one line each and status 78, as in a service."""
+    sys.exit(status_of(main))
+
+
+def status_of(main: Callable[[], int]) -> int:
+    """Run a command to its exit status; a wrong setting is one line each."""
     try:
-        status = main()
+        return main()
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
-        status = EXIT_CONFIG
-    sys.exit(status)
+        return EXIT_CONFIG
 
 
 def die(event: str, error: BaseException | None = None, **fields: object) -> NoReturn:

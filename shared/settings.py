@@ -35,7 +35,7 @@ S = TypeVar("S", bound=BaseSettings)
 _SOURCE_FIELD: Final = re.compile(r'field "(\w+)"')
 
 
-ROOT_EXAMPLE: Final = "(base64 of 32 bytes: python -m services.identity.root_key)"
+ROOT_EXAMPLE: Final = "(base64 of 32 bytes: ieum keys root)"
 _ROOT_BYTES: Final = 32
 SECRETS_DIR: Final = "IEUM_SECRETS_DIR"
 """Folder with a file for each secret, named like the variable it stands for: ``/run/secrets/KAFKA_SASL_PASSWORD``."""

@@ -55,7 +55,7 @@ USERS: Final = (
     StoreUser(name="auditor"),
     StoreUser(name="analytics"),
     StoreUser(name="identity"),
-    # `python -m shared.audit verify`: every audit, and whether an empty one belongs to a database that is in use.
+    # `ieum audit verify`: every audit, and whether an empty one belongs to a database that is in use.
     StoreUser(
         name="verifier",
         keeps=False,

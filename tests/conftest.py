@@ -5,6 +5,7 @@ import contextlib
 import gc
 import importlib
 import logging
+import os
 import sys
 import threading
 import uuid
@@ -29,11 +30,15 @@ from tools.local.engines import EngineError, Engines, Running
 from tools.local.jars import JarError
 from tools.local.kafka import KafkaError
 from tools.local.ports import PortTakenError
+from tools.local.settings import AS_GIVEN
 from tools.testing import shared_engines
 from tools.testing.results import LEFT_OUT
 
 ENGINE_ERRORS = (EngineError, JarError, KafkaError, PortTakenError)
 """Why an engine may be missing on this machine; the texts say which and what to do."""
+
+os.environ[AS_GIVEN] = "1"
+"""A command that a test runs has the settings it is given, not those of what `make up` started in this checkout."""
 
 _ERROR_CHARACTERS = 1_000
 

@@ -1,4 +1,4 @@
-"""Pictures of the running system for the README: ``python -m tools.screenshots`` (``make screenshots``).
+"""Pictures of the running system for the README: ``python -m tools.screenshots``.
 
 Needs ``make demo`` in another terminal, whose accounts it signs in with, and Chromium. It fills in the form once per
 language and width, so it lodges four ordinary reports.

@@ -2,7 +2,7 @@
 # Written by `make docs` from shared/kafka/access.py: change it there.
 # KAFKA_ACLS: the tool with the administrator's connection, for example
 # KAFKA_ACLS="kafka-acls.sh --bootstrap-server broker-1:9092 --command-config admin.properties"
-# `python -m shared.kafka.provision` does more: topics and passwords, and it takes away what is too much.
+# `ieum provision` does more: topics and passwords, and it takes away what is too much.
 set -eu
 : "${KAFKA_ACLS:?the command that adds rights, see above}"
 $KAFKA_ACLS --add --allow-principal User:intake --operation Write --topic audit-anchors

@@ -27,7 +27,7 @@ class AnalyticsSettings(ServiceSettings, AuditSettings):
     proof_s: float = Field(default=60.0, gt=0, le=3600, examples=[60])
     """Most seconds the solver may take for one release; out of time is not released."""
 
-    audit_key: OptionalKey = Field(default=None, examples=["(base64: python -m shared.audit key analytics)"])
+    audit_key: OptionalKey = Field(default=None, examples=["(base64: ieum keys audit analytics)"])
     """For the audit of what operators do here, as in the other services. Unset: nothing can be sent back from here."""
 
     def audit_keys(self) -> AuditKeys | None:

@@ -1,14 +1,14 @@
-"""``python -m services.identity.cli``: the first administrator, accounts for demos and tests, keys.
+"""``ieum admin``, ``ieum keys``: the first administrator, accounts for demos and tests, keys.
 
 Reads the same settings as identity. Whoever may run it holds the master key, so the audit says only that it was run.
 """
 
-import argparse
 import asyncio
 import json
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from services.identity.accounts.models import NAME_PATTERN, Account, AccountState, RefusedError
@@ -18,59 +18,104 @@ from services.identity.main import SERVICE, Accounts, accounts_of
 from services.identity.settings import DEMO, IdentitySettings, demo_accounts_wanted
 from shared import log, mongo, process
 from shared.audit.store import AuditLog
-from shared.clock import SystemClock
-from shared.errors import IeumError
-from shared.identity.roles import ORGANISATIONS, StaffRole
+from shared.clock import Clock, SystemClock
+from shared.errors import IeumError, TransientError
+from shared.identity.roles import StaffRole
 from shared.settings import StoreSettings, load
 
 REFUSED: Final = 1
-_HELP: Final = {
-    "administrator": "make the first administrator of an organisation; prints a one-time invitation",
-    "add": f"make accounts that are ready to use; only with {DEMO}=1",
-    "rotate-signing-key": "begin to sign with a new key; what the old one signed counts until it is over",
-    "rewrap": "wrap every second factor and signing key under the master key in use",
-}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a command works with."""
+
+    settings: IdentitySettings
+    accounts: Accounts
+    audit: AuditLog
+    clock: Clock
+
+
+def run(work: Callable[[Opened], Awaitable[int]], *, restored: bool = False) -> int:
     """Run one command; its exit status: 0 done, 1 refused."""
-    given = _parser().parse_args(argv)
     try:
         settings, store = load(IdentitySettings), load(StoreSettings)
         # To standard error, as a service does; the answer alone goes to standard output.
         log.configure(SERVICE, settings.log_level)
-        return asyncio.run(_run(given, settings, store))
+        return asyncio.run(_run(work, settings, store, restored=restored))
     except RefusedError as error:
         print(f"refused: {error.code}", file=sys.stderr)
     except IeumError as error:
         print(f"failed: {error}", file=sys.stderr)
+        return process.EXIT_AWAY if isinstance(error, TransientError) else REFUSED
     return REFUSED
 
 
-async def _run(given: argparse.Namespace, settings: IdentitySettings, store: StoreSettings) -> int:
+async def _run(
+    work: Callable[[Opened], Awaitable[int]], settings: IdentitySettings, store: StoreSettings, *, restored: bool
+) -> int:
     clock = SystemClock()
     database = mongo.connect(store, SERVICE)
     # A restore is not finished before there is a new signing key.
-    await mongo.wait_until_ready(database, clock, restoring=getattr(given, "restored", False))
+    await mongo.wait_until_ready(database, clock, restoring=restored)
     audit = AuditLog(database, settings.audit_keys(), clock, SERVICE, settings.audit_heads)
     accounts = accounts_of(settings, database, audit, clock)
     await accounts.prepare()
-    who = by_command(given.command)
-    if given.command == "administrator":
-        address = settings.public_urls.get(SERVICE, "").rstrip("/")
-        return await administrator(accounts, who, given, f"{address}/invitation")
-    if given.command == "add":
-        return await _add(accounts, who, given)
-    if given.command == "rewrap":
-        print(json.dumps({"rewrapped": await rewrap(accounts)}))
+    return await work(Opened(settings, accounts, audit, clock))
+
+
+def invite(organisation: str, *, name: str | None, display: str | None, another: bool, as_json: bool) -> int:
+    """Make the first administrator of an organisation, and print an invitation that counts once."""
+
+    async def work(opened: Opened) -> int:
+        address = opened.settings.public_urls.get(SERVICE, "").rstrip("/")
+        wanted = Administrator(organisation, name=name, display=display, another=another)
+        who = by_command("administrator")
+        return await administrator(opened.accounts, who, wanted, f"{address}/invitation", as_json=as_json)
+
+    return run(work)
+
+
+def add() -> int:
+    """Make accounts that are ready to use, from lines of JSON on standard input."""
+    return run(lambda opened: _add(opened.accounts, by_command("add")))
+
+
+def rotate_signing_key(*, at_once: bool, restored: bool) -> int:
+    """Sign sign-ins with a new key."""
+
+    async def work(opened: Opened) -> int:
+        said = line(
+            by_command("rotate-signing-key"), AuditAction.ROTATE, opened.clock.now(), at_once=str(at_once).lower()
+        )
+        await opened.audit.append(said)
+        print(json.dumps({"kid": await opened.accounts.signing.rotate(at_once=at_once)}))
         return 0
-    await audit.append(line(who, AuditAction.ROTATE, clock.now(), at_once=str(given.at_once).lower()))
-    kid = await accounts.signing.rotate(at_once=given.at_once)
-    print(json.dumps({"kid": kid}))
-    return 0
+
+    return run(work, restored=restored)
 
 
-async def administrator(accounts: Accounts, who: Actor, given: argparse.Namespace, address: str) -> int:
+def rewrap_all() -> int:
+    """Wrap what the master key seals with the one in use."""
+
+    async def work(opened: Opened) -> int:
+        print(json.dumps({"rewrapped": await rewrap(opened.accounts)}))
+        return 0
+
+    return run(work)
+
+
+@dataclass(frozen=True, slots=True)
+class Administrator:
+    """An administrator to be made."""
+
+    organisation: str
+    name: str | None = None
+    display: str | None = None
+    another: bool = False
+
+
+async def administrator(accounts: Accounts, who: Actor, given: Administrator, address: str, *, as_json: bool) -> int:
     """Make an administrator and print the invitation; the exit status."""
     if not given.another and await accounts.store.administrators(given.organisation):
         print(
@@ -87,7 +132,7 @@ async def administrator(accounts: Accounts, who: Actor, given: argparse.Namespac
     elif known is not None:
         print(
             f"refused: {name} is an account already ({known.state}); give the new one another name,"
-            f" such as --name {name}-2 (with make: A={name}-2)",
+            f" such as --name {name}-2",
             file=sys.stderr,
         )
         return REFUSED
@@ -95,7 +140,7 @@ async def administrator(accounts: Accounts, who: Actor, given: argparse.Namespac
         account, code = await accounts.administration.create(
             who, name, given.display or name, given.organisation, {StaffRole.ADMINISTRATOR}, break_glass=True
         )
-    if given.json:
+    if as_json:
         print(json.dumps({**_described(account), "invitation": code, "address": address}, ensure_ascii=False))
     else:
         print(f"Account {account.name} of {account.organisation}. Within 72 hours, once: open\n")
@@ -103,11 +148,11 @@ async def administrator(accounts: Accounts, who: Actor, given: argparse.Namespac
     return 0
 
 
-async def _add(accounts: Accounts, who: Actor, given: argparse.Namespace) -> int:
+async def _add(accounts: Accounts, who: Actor) -> int:
     if not demo_accounts_wanted():
         print(f"refused: ready accounts are for demos and tests; set {DEMO}=1 if this is one", file=sys.stderr)
         return REFUSED
-    for wanted in _wanted(given):
+    for wanted in _wanted():
         roles = {StaffRole(role) for role in wanted["roles"]}
         organisation = str(wanted["organisation"])
         name = str(wanted.get("name") or f"{organisation}-{'-'.join(sorted(roles))}")
@@ -151,11 +196,7 @@ async def rewrap(accounts: Accounts) -> int:
     return done
 
 
-def _wanted(given: argparse.Namespace) -> Iterable[dict[str, Any]]:
-    if not given.stdin:
-        if not (given.organisation and given.roles):
-            raise RefusedError("organisation_and_roles_needed")
-        return [vars(given) | {"roles": given.roles.split(",")}]
+def _wanted() -> Iterable[dict[str, Any]]:
     return (json.loads(text) for text in sys.stdin if text.strip())
 
 
@@ -174,36 +215,6 @@ def _everything(ready: Ready) -> dict[str, Any]:
     return {**_described(ready.account), **secrets}
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m services.identity.cli", description="Staff accounts.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    first = commands.add_parser("administrator", help=_HELP["administrator"])
-    first.add_argument("--organisation", required=True, choices=ORGANISATIONS)
-    first.add_argument("--name", type=_name, help="what they sign in as; admin-ORGANISATION if not given")
-    first.add_argument("--display", help="the name colleagues know them by")
-    first.add_argument("--another", action="store_true", help="although there is one")
-    first.add_argument("--json", action="store_true")
-    add = commands.add_parser("add", help=_HELP["add"])
-    add.add_argument("--organisation", choices=ORGANISATIONS)
-    add.add_argument("--roles", help="comma-separated")
-    add.add_argument("--name", type=_name, help="what they sign in as; ORGANISATION-ROLES if not given")
-    add.add_argument("--display", help="the name colleagues know them by")
-    add.add_argument("--stdin", action="store_true", help="a JSON object a line: organisation, roles, name, display")
-    add.add_argument("--json", action="store_true", help="the only form of answer: a JSON object a line")
-    rotate = commands.add_parser("rotate-signing-key", help=_HELP["rotate-signing-key"])
-    rotate.add_argument(
-        "--at-once", action="store_true", help="the old keys count no more: they may be known to others"
-    )
-    rotate.add_argument("--restored", action="store_true", help="in a store whose restore is not finished")
-    commands.add_parser("rewrap", help=_HELP["rewrap"])
-    return parser
-
-
-def _name(text: str) -> str:
-    if re.match(NAME_PATTERN, text) is None:
-        raise argparse.ArgumentTypeError("3 to 40 of a-z, 0-9, dot, hyphen, underscore")
-    return text
-
-
-if __name__ == "__main__":
-    process.run_command(main)
+def refused_name(text: str) -> str | None:
+    """Why nobody can sign in as this, or None."""
+    return None if re.match(NAME_PATTERN, text) else "3 to 40 of a-z, 0-9, dot, hyphen, underscore"

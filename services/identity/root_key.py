@@ -1,4 +1,4 @@
-"""``python -m services.identity.root_key``: makes a root key and prints both halves as settings.
+"""``ieum keys root``: makes a root key and prints both halves as settings.
 
 The private half is identity's alone; the public one is for every service. Reads no settings and stores nothing.
 """

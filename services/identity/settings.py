@@ -45,7 +45,7 @@ class IdentitySettings(ServiceSettings, AuditSettings, MailSettings):
     """Marks sessions, invitations, recovery codes and accounts as written by identity. With another one none counts."""
     root_key: Key = Field(examples=[EXAMPLE])
     """Signs the published keys. Its public half is in ``IEUM_IDENTITY_ROOT_KEYS`` of every service."""
-    audit_key: Key = Field(examples=["(base64: python -m shared.audit key identity)"])
+    audit_key: Key = Field(examples=["(base64: ieum keys audit identity)"])
     """Chains the lines of the audit and hides report ids in them. Derived from `IEUM_AUDIT_VERIFIER_KEY`, which no
     service has. Must not change while lines are kept: none would verify."""
     directory_key: Key = Field(validation_alias="IEUM_DIRECTORY_KEY", examples=[EXAMPLE])

@@ -186,7 +186,7 @@ class Intake:
         if done.left:
             raise FatalError(
                 f"{len(done.left)} reports of the erasure register could not be erased again (erasure.replay_failed"
-                " names them): look at them (make check-reports), then start intake again"
+                " names them): look at them (ieum reports check), then start intake again"
             )
         self.reports.open()
 

@@ -33,7 +33,7 @@ class IntakeSettings(ServiceSettings, AuditSettings):
     """Makes the digests by which reports find each other. Must never change, or older ones are not found."""
     signing_key: Key = Field(examples=[EXAMPLE])
     """Ed25519 seed that signs proofs."""
-    audit_key: Key = Field(examples=["(base64: python -m shared.audit key intake)"])
+    audit_key: Key = Field(examples=["(base64: ieum keys audit intake)"])
     """Chains the lines of the audit and hides report ids in them. Derived from `IEUM_AUDIT_VERIFIER_KEY`, which no
     service has. Must not change while lines are kept: none would verify."""
     ticket_key: Key = Field(validation_alias="IEUM_TICKET_KEY", examples=[EXAMPLE])

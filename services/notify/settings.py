@@ -85,7 +85,7 @@ class NotifySettings(AlertSettings, AuditSettings):
 
     model_config = SettingsConfigDict(env_prefix="NOTIFY_", extra="ignore")
 
-    audit_key: Key = Field(examples=["(base64: python -m shared.audit key notify)"])
+    audit_key: Key = Field(examples=["(base64: ieum keys audit notify)"])
     """Chains the lines of the audit and hides report ids in them. Derived from `IEUM_AUDIT_VERIFIER_KEY`, which no
     service has. Must not change while lines are kept: none would verify."""
     ticket_key: Key = Field(validation_alias="IEUM_TICKET_KEY", examples=[EXAMPLE])

@@ -1,19 +1,18 @@
 """Add the log up again and compare with the sums workers told last: a process of its own, of the lowest priority.
 
-``python -m services.routing.recount`` does so once: it prints 0 differences, or centres with what was told and what was
-counted, and ends with 1. It ends with 2 where it cannot begin: Kafka away. ``--every SECONDS`` does so again and again
-and answers at `/health/ready` and `/metrics` of ``ROUTING_PORT``: while sums differ, it is degraded.
+``ieum recount`` does so once: it prints 0 differences, or centres with what was told and what was counted, and ends
+with 1. ``python -m services.routing.recount`` does so every hour and answers at `/health/ready` and `/metrics` of
+``ROUTING_PORT``: while sums differ, it is degraded.
 
 It reads topics only and asks no worker and no store. It prints sums of centres, for operators; nothing of any report.
 """
 
-import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
-from typing import Final
+from typing import Final, NoReturn
 
 from prometheus_client import Gauge
 
@@ -26,7 +25,6 @@ from services.routing.state.restore import Reader, readable
 from shared import log, process
 from shared import settings as configuration
 from shared.clock import Clock, SystemClock
-from shared.errors import IeumError
 from shared.health import Health
 from shared.jobs import Jobs
 from shared.kafka.reader import Follower, PartitionReader
@@ -39,7 +37,7 @@ from shared.web.translations import gettext_noop
 
 _log = log.get(__name__)
 
-CANNOT_BEGIN: Final = 2
+EVERY_S: Final = 3600.0
 _LOWEST_PRIORITY: Final = 19
 
 DIFFERING: Final = Gauge(
@@ -55,20 +53,17 @@ Differences = Mapping[int, Mapping[str, tuple[CaseTotals, CaseTotals]]]
 """By partition and centre: what was told and what was counted."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line, recount, print; the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m services.routing.recount", description=__doc__)
-    parser.add_argument("--every", type=float, metavar="SECONDS", help="run on, and recount so often")
-    chosen = parser.parse_args(arguments)
+def command(every_s: float = EVERY_S) -> NoReturn:
+    """Recount again and again, as a process of its own."""
     os.nice(_LOWEST_PRIORITY)
-    if chosen.every is not None:
-        process.run(lambda: _serve(chosen.every))
+    process.run(lambda: _serve(every_s))
+
+
+def once() -> int:
+    """Recount and print; the exit status. Raises ``TransientError`` where Kafka is away."""
+    os.nice(_LOWEST_PRIORITY)
     log.configure("routing-recount", "WARNING")
-    try:
-        found = asyncio.run(recount_log(configuration.load(KafkaSettings)))
-    except IeumError as error:
-        sys.stderr.write(f"{error}\n")
-        return CANNOT_BEGIN
+    found = asyncio.run(recount_log(configuration.load(KafkaSettings)))
     wrong = sum(map(len, found.values()))
     sys.stdout.write(f"centres whose sums differ from the log: {wrong}\n")
     for partition, centers in sorted(found.items()):
@@ -99,7 +94,7 @@ class RepeatedRecount:
         """For health: where sums differ from the log, or None."""
         if not self._partitions:
             return None
-        return f"degraded: sums of partitions {self._partitions} differ from the log; see `make recount`"
+        return f"degraded: sums of partitions {self._partitions} differ from the log; see `ieum recount`"
 
 
 async def _serve(every_s: float) -> None:
@@ -160,4 +155,4 @@ async def recount(reader: Reader, told: Mapping[int, PartitionLoads]) -> Differe
 
 
 if __name__ == "__main__":
-    process.run_command(main)
+    command()

@@ -33,5 +33,5 @@ class RoutingSettings(ServiceSettings):
     tables_dir: OptionalPath = Field(default=None, examples=["/etc/ieum/tables"])
     """Folder with divisions.json, centers.json and catchments.json to decide with; unset or empty: the packaged ones.
 
-    One with a fault is refused whole and said so; ``make check-tables DIR=…`` tells before.
+    One with a fault is refused whole and said so; ``ieum tables …`` tells before.
     """

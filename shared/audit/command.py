@@ -1,18 +1,16 @@
-"""``python -m shared.audit``: ``verify`` proves the audit of every service and says what is wrong; then ends with 1.
+"""``ieum audit``: ``verify`` proves the audit of every service and says what is wrong; then ends with 1.
 
 It compares each with every anchor that was published (topic ``audit-anchors``, copied to ``IEUM_AUDIT_ANCHORS``).
 ``restored`` notes what a restore from a backup lost. ``key SERVICE`` prints a service's audit key, which follows from
 the verifier's.
 """
 
-import argparse
 import asyncio
 import base64
 import re
 import sys
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Final
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final
 
 from shared import log, mongo
 from shared.audit import chain, published
@@ -25,62 +23,53 @@ from shared.audit.store import RESTORED, AuditLog
 from shared.clock import SystemClock
 from shared.errors import FatalError, TransientError
 from shared.key_setting import key_bytes
+from shared.process import EXIT_AWAY
 from shared.settings import KafkaSettings, StoreSettings, load
 
-STORE_AWAY: Final = 2
+STORE_AWAY: Final = EXIT_AWAY
 """Exit status where nothing could be proven: the store, Kafka or the folder of heads does not answer."""
 _NAME: Final = re.compile(r"[\w.-]{1,80}", re.ASCII)
 
 
-def main(arguments: Sequence[str]) -> int:
-    """0: nothing is wrong; 1: findings; 2: the store, Kafka or the folder of heads does not answer."""
-    given = _parser().parse_args(arguments)
+def verify(
+    services: Sequence[str],
+    anchors: Sequence[tuple[str, Anchor]],
+    *,
+    without_topic: bool = False,
+    stopped: bool = False,
+) -> int:
+    """0: nothing is wrong; 1: findings; 75: the store, Kafka or the folder of heads does not answer.
+
+    ``anchors`` were noted from the auditor's page or the log stream. ``stopped``: lines may wait for their anchor.
+    """
+    wanted = services or SERVICES
+    return _ran(
+        lambda store, settings: _verify(store, settings, wanted, anchors, without_topic=without_topic, stopped=stopped)
+    )
+
+
+def restored(backup: str) -> int:
+    """Note that a backup was put back: lines that anchors know and it does not hold are lost, not cut off."""
+    return _ran(lambda store, settings: _restored(store, settings, backup))
+
+
+def key(service: str) -> int:
+    """Print what ``<SERVICE>_AUDIT_KEY`` is to be."""
+    secret = service_secret(key_bytes(load(VerifierSettings).verifier_key), service)
+    sys.stdout.write(f"{base64.b64encode(secret).decode()}\n")
+    return 0
+
+
+def _ran(work: Callable[[StoreSettings, VerifierSettings], Coroutine[Any, Any, int]]) -> int:
     log.configure("audit", "WARNING")
     try:
-        return int(given.run(given))
+        return asyncio.run(work(load(StoreSettings), load(VerifierSettings)))
     except (TransientError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return STORE_AWAY
     except FatalError as error:  # the topic of anchors is not the one it was
         sys.stderr.write(f"topic_cut: {error}\n")
         return 1
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m shared.audit", description="Prove the audit logs.")
-    commands = parser.add_subparsers(required=True)
-    key = commands.add_parser("key", help="print a service's audit key: what <SERVICE>_AUDIT_KEY is to be")
-    key.add_argument("service", choices=SERVICES)
-    key.set_defaults(run=_key)
-    verify = commands.add_parser("verify", help="prove the chains; ends with 1 on findings")
-    verify.add_argument("--service", action="append", choices=SERVICES, help="only this one; may be repeated")
-    verify.add_argument(
-        "--anchor",
-        action="append",
-        default=[],
-        type=_anchor,
-        metavar="SERVICE=ANCHOR",
-        help="a signed head from the auditor's page or from the log stream (audit.head_signed); may be repeated",
-    )
-    verify.add_argument(
-        "--heads", type=Path, metavar="FOLDER", help="heads last seen are compared and kept there (IEUM_AUDIT_HEADS)"
-    )
-    verify.add_argument(
-        "--without-topic", action="store_true", help="do not ask Kafka for published anchors: proves less"
-    )
-    verify.add_argument(
-        "--stopped", action="store_true", help="the services do not run: lines may wait for their anchor (in a restore)"
-    )
-    verify.set_defaults(run=lambda given: asyncio.run(_verify(load(StoreSettings), load(VerifierSettings), given)))
-    restored = commands.add_parser(
-        "restored",
-        help="note that a backup was put back: lines that anchors know and it does not hold are lost, not cut off",
-    )
-    restored.add_argument("--backup", required=True, type=_name, help="its name")
-    restored.set_defaults(
-        run=lambda given: asyncio.run(_restored(load(StoreSettings), load(VerifierSettings), given.backup))
-    )
-    return parser
 
 
 def keys_of(settings: VerifierSettings, service: str) -> AuditKeys:
@@ -91,12 +80,6 @@ def keys_of(settings: VerifierSettings, service: str) -> AuditKeys:
 def verifier_keys(settings: VerifierSettings) -> AuditKeys:
     """The keys the verifier itself signs with: what a restore kept."""
     return AuditKeys(service_secret(key_bytes(settings.verifier_key), "verifier"))
-
-
-def _key(given: argparse.Namespace) -> int:
-    secret = service_secret(key_bytes(load(VerifierSettings).verifier_key), given.service)
-    sys.stdout.write(f"{base64.b64encode(secret).decode()}\n")
-    return 0
 
 
 async def _restored(store: StoreSettings, settings: VerifierSettings, backup: str) -> int:
@@ -145,20 +128,28 @@ async def _published(settings: VerifierSettings, *, ask_kafka: bool) -> tuple[di
     return found, findings
 
 
-async def _verify(store: StoreSettings, settings: VerifierSettings, given: argparse.Namespace) -> int:
-    heads = given.heads or settings.audit_heads
-    outside, problems = await _published(settings, ask_kafka=not given.without_topic)
+async def _verify(
+    store: StoreSettings,
+    settings: VerifierSettings,
+    services: Sequence[str],
+    anchors: Sequence[tuple[str, Anchor]],
+    *,
+    without_topic: bool,
+    stopped: bool,
+) -> int:
+    heads = settings.audit_heads
+    outside, problems = await _published(settings, ask_kafka=not without_topic)
     sys.stdout.write("".join(f"{problem}\n" for problem in problems))
     found = len(problems)
-    for service in given.service or SERVICES:
+    for service in services:
         keys = keys_of(settings, service)
         audit = AuditLog(mongo.connect(store, service), keys, SystemClock(), service, heads)
         before = await audit.head()
-        noted = [anchor for name, anchor in given.anchor if name == service]
+        noted = [anchor for name, anchor in anchors if name == service]
         findings = await audit.verify(noted, outside[service].expected())
         early = outside[service].removed_early(await audit.anchors.get(CHECKPOINT), SystemClock().now())
         findings += [early] if early is not None else []
-        if not (given.without_topic or given.stopped):
+        if not (without_topic or stopped):
             waiting = await audit.oldest_after(outside[service].reached())
             silent = outside[service].silent(waiting, SystemClock().now())
             findings += [silent] if silent is not None else []
@@ -180,21 +171,21 @@ async def _verify(store: StoreSettings, settings: VerifierSettings, given: argpa
         if head is not None:
             sys.stdout.write(f"{service}: anchor {service}={chain.format_anchor(head)}\n")
     if heads is None:
-        sys.stdout.write("no heads are kept outside the store (--heads): an older state of it would pass\n")
+        sys.stdout.write("no heads are kept outside the store (IEUM_AUDIT_HEADS): an older state of it would pass\n")
     return 1 if found else 0
 
 
-def _name(text: str) -> str:
-    if not _NAME.fullmatch(text):
-        raise argparse.ArgumentTypeError("is no name of a backup: letters, digits, . _ -")
-    return text
+def refused_name(text: str) -> str | None:
+    """Why this is no name of a backup, or None."""
+    return None if _NAME.fullmatch(text) else "is no name of a backup: letters, digits, . _ -"
 
 
-def _anchor(text: str) -> tuple[str, Anchor]:
+def parsed_anchor(text: str) -> tuple[str, Anchor]:
+    """Read ``SERVICE=ANCHOR``. Raises ``ValueError`` that says what is wrong."""
     service, _, anchor = text.partition("=")
     if service not in SERVICES:
-        raise argparse.ArgumentTypeError("begins with no service's name")
+        raise ValueError("begins with no service's name")
     try:
         return service, chain.parse_anchor(anchor)
     except (ValueError, OverflowError):
-        raise argparse.ArgumentTypeError("is no anchor") from None
+        raise ValueError("is no anchor") from None

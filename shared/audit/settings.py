@@ -19,12 +19,12 @@ class AuditSettings(BaseSettings):
 
 
 class VerifierSettings(BaseSettings):
-    """What ``python -m shared.audit`` needs to prove the logs of all services; no service has it."""
+    """What ``ieum audit`` needs to prove the logs of all services; no service has it."""
 
     model_config = SettingsConfigDict(extra="ignore")
 
     verifier_key: Key = Field(validation_alias="IEUM_AUDIT_VERIFIER_KEY", examples=[EXAMPLE])
-    """Each service's audit key is derived from it (`python -m shared.audit key SERVICE`). Must not change."""
+    """Each service's audit key is derived from it (`ieum keys audit SERVICE`). Must not change."""
     audit_heads: OptionalPath = Field(default=None, validation_alias=_HEADS, examples=["/var/lib/ieum/audit"])
     """The folder of the services' heads, where this process can read it."""
     audit_anchors: OptionalPath = Field(

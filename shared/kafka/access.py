@@ -1,7 +1,7 @@
 """The one table of who may do what on the bus: principals, their rights, and the ACLs that grant exactly these. Pure.
 
 Commands for Kafka's own tools, Strimzi's ``KafkaUser``s and the page of permissions are written from it, the launcher
-and ``python -m shared.kafka.provision`` apply it, and ``tests/integration/security`` tries everything it leaves out.
+and ``ieum provision`` apply it, and ``tests/integration/security`` tries everything it leaves out.
 """
 
 from collections.abc import Iterable
@@ -136,7 +136,7 @@ PRINCIPALS: Final[tuple[KafkaPrincipal, ...]] = (
     KafkaPrincipal(name="identity", purpose="the service; anchors of its audit", writes=(AUDIT_ANCHORS,)),
     KafkaPrincipal(
         name="verifier",
-        purpose="`make verify-audit`: compares every audit with its anchors; notes what a restore lost",
+        purpose="`ieum audit verify`: compares every audit with its anchors; notes what a restore lost",
         reads=(AUDIT_ANCHORS,),
         writes=(AUDIT_ANCHORS,),
     ),
@@ -144,7 +144,7 @@ PRINCIPALS: Final[tuple[KafkaPrincipal, ...]] = (
     KafkaPrincipal(name="recount", purpose="the recount of routing's sums", reads=(ROUTINGS, LOADS)),
     KafkaPrincipal(
         name="redrive",
-        purpose="`make redrive`: puts dead letters back that equal the record at their origin",
+        purpose="`ieum redrive`: puts dead letters back that equal the record at their origin",
         reads=TOPICS,
         writes=TOPICS,
         reads_dead=TOPICS,
@@ -152,7 +152,7 @@ PRINCIPALS: Final[tuple[KafkaPrincipal, ...]] = (
     ),
     KafkaPrincipal(
         name="backup",
-        purpose="`make backup`: reads the whole log and how far every group is",
+        purpose="`ieum backup take`: reads the whole log and how far every group is",
         reads=TOPICS,
         reads_dead=TOPICS,
         sees_groups=(*_WATCHED_GROUPS, "analytics"),

@@ -119,7 +119,7 @@ async def _create(admin: AIOKafkaAdminClient, missing: list[Any], limit: float) 
         elif error is TopicAuthorizationFailedError:
             refused[name] = (
                 f"{name} is missing and these credentials may not create it; found no such topic; expected one with"
-                f" {partitions[name]} partitions; example: python -m shared.kafka.provision"
+                f" {partitions[name]} partitions; example: ieum provision"
             )
         elif error is not TopicAlreadyExistsError:  # another process was faster
             raise TransientError(f"kafka: creating {name} failed: {error.__name__}")

@@ -3,7 +3,7 @@
 A record too large for the headers to fit goes there without its largest parts; headers say how many bytes were left out
 and where the original is, and it cannot be redriven.
 
-``python -m shared.kafka.dead_letters list|redrive --topic reports``. A dead letter may be written twice (a
+``ieum redrive reports`` sends them back. A dead letter may be written twice (a
 retried batch); redriving makes duplicates, which consumers tolerate. Values are never printed.
 """
 
@@ -122,10 +122,3 @@ async def publish_dead_letters(
         for letter in some:
             metrics.DEAD.labels(group, letter.record.topic, letter.reason).inc()
     return left
-
-
-if __name__ == "__main__":
-    from shared import process
-    from shared.kafka.redrive import main
-
-    process.run_command(main)

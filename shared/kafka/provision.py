@@ -1,16 +1,15 @@
-"""Make topics, users and ACLs on a cluster as the tables say: ``python -m shared.kafka.provision --passwords FOLDER``.
+"""Make topics, users and ACLs on a cluster as the tables say: ``ieum provision --passwords FOLDER``.
 
 It needs an administrator's credentials (``KAFKA_*``). The folder has one file for each principal, named like it, which
 holds its password. It may be run again at any time: what is missing is added, what the tables do not say of these
 principals is taken away, passwords become those of the files. Open connections stay open.
 """
 
-import argparse
 import asyncio
 import hashlib
 import secrets
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -29,7 +28,7 @@ from aiokafka.protocol.types import (
     TaggedFields,
 )
 
-from shared import log, process
+from shared import log
 from shared import settings as configuration
 from shared.errors import FatalError, IeumError, TransientError
 from shared.kafka.access import BY_NAME, Acl, Operation, Resource, all_acls
@@ -217,20 +216,13 @@ def read_passwords(folder: Path) -> dict[str, str]:
     return found
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line and run; exit status 1 with one line where it cannot be done."""
-    parser = argparse.ArgumentParser(prog="python -m shared.kafka.provision", description=__doc__)
-    parser.add_argument("--passwords", type=Path, required=True, metavar="FOLDER", help="a file for each principal")
-    chosen = parser.parse_args(arguments)
+def main(folder: Path) -> int:
+    """Run; exit status 1 with one line where it cannot be done."""
     try:
-        passwords = read_passwords(chosen.passwords)
+        passwords = read_passwords(folder)
         changed = asyncio.run(provision(configuration.load(KafkaSettings), passwords))
     except IeumError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     sys.stdout.write("".join(f"{line}\n" for line in changed) + f"{len(passwords)} users have their passwords\n")
     return 0
-
-
-if __name__ == "__main__":
-    process.run_command(main)

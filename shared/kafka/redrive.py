@@ -1,4 +1,4 @@
-"""``python -m shared.kafka.dead_letters``: look at dead letters and send them back to the topic they came from.
+"""``ieum redrive``: look at dead letters and send them back to the topic they came from.
 
 Prints places, times, reasons and details, never a value, and of keys only what has the form of a report's id. Sending
 back continues where the last run stopped (own group ``redrive``). A run that began elsewhere (``--from``) moves that
@@ -9,7 +9,6 @@ letter that lacks part of its record, or another one than stands at its origin, 
 whoever may write dead letters could else make records of topics they may not write to.
 """
 
-import argparse
 import asyncio
 import contextlib
 import re
@@ -21,14 +20,16 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from shared import settings as configuration
-from shared.errors import FatalError, IeumError
+from shared.errors import FatalError, IeumError, TransientError
 from shared.kafka.connection import Stall, bounded, client_options, dead_topic_name, group_name, topic_name
 from shared.kafka.dead_letters import from_dead_letter, is_whole, names_origin_in, origin_headers
 from shared.kafka.patches import partitions_of, read_any_batch
 from shared.kafka.publisher import Message, Publisher
 from shared.kafka.reader import PartitionReader
+from shared.process import EXIT_AWAY
+from shared.progress import Progress, silent
 from shared.settings import KafkaSettings
-from shared.topics import BY_NAME, Topic
+from shared.topics import Topic
 
 GROUP: Final = "redrive"
 _BATCH: Final = 500
@@ -36,45 +37,38 @@ _OFFSET: Final = re.compile(r"[0-9]{1,18}")
 _REPORT_ID: Final = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line and run; exit status 1 with one line when Kafka does not answer, or refuses."""
-    parser = argparse.ArgumentParser(prog="python -m shared.kafka.dead_letters", description=__doc__)
-    parser.add_argument("action", choices=("list", "redrive"))
-    parser.add_argument("--topic", required=True, choices=sorted(BY_NAME), help="the topic, not its dead twin")
-    parser.add_argument(
-        "--from",
-        dest="start",
-        type=int,
-        default=None,
-        metavar="OFFSET",
-        help="begin here, each partition; what lies before it stays to be sent back",
-    )
-    parser.add_argument("--limit", type=int, default=None, metavar="N", help="at most so many records")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be sent back, send and commit nothing")
-    chosen = parser.parse_args(arguments)
+def main(
+    topic: Topic,
+    *,
+    listing: bool = False,
+    start: int | None = None,
+    limit: int | None = None,
+    dry_run: bool = False,
+    progress: Progress = silent,
+) -> int:
+    """List or send back; exit status 75 with one line when Kafka does not answer, 1 where it refuses."""
+    settings = configuration.load(KafkaSettings)
     try:
-        asyncio.run(_run(chosen))
+        if listing:
+            asyncio.run(_list(settings, topic, start, limit))
+        else:
+            count = asyncio.run(redrive(settings, topic, start=start, limit=limit, dry_run=dry_run, progress=progress))
+            verb = "would be sent back" if dry_run else "sent back"
+            sys.stdout.write(f"{count} dead letters {verb} to {topic.name}\n")
     except (IeumError, KafkaError) as error:
         sys.stderr.write(f"{error}\n")
-        return 1
+        return EXIT_AWAY if isinstance(error, TransientError) else 1
     return 0
 
 
-async def _run(chosen: argparse.Namespace) -> None:
-    settings = configuration.load(KafkaSettings)
-    topic = BY_NAME[chosen.topic]
-    if chosen.action == "list":
-        count = 0
-        async with _Letters(settings, topic) as letters:
-            async for batch in letters.read(chosen.start or 0, chosen.limit):
-                for record in batch:
-                    sys.stdout.write(f"{describe(record)}\n")
-                count += len(batch)
-        sys.stdout.write(f"{count} dead letters of {topic.name}\n")
-        return
-    count = await redrive(settings, topic, start=chosen.start, limit=chosen.limit, dry_run=chosen.dry_run)
-    verb = "would be sent back" if chosen.dry_run else "sent back"
-    sys.stdout.write(f"{count} dead letters {verb} to {topic.name}\n")
+async def _list(settings: KafkaSettings, topic: Topic, start: int | None, limit: int | None) -> None:
+    count = 0
+    async with _Letters(settings, topic) as letters:
+        async for batch in letters.read(start or 0, limit):
+            for record in batch:
+                sys.stdout.write(f"{describe(record)}\n")
+            count += len(batch)
+    sys.stdout.write(f"{count} dead letters of {topic.name}\n")
 
 
 async def redrive(
@@ -85,6 +79,7 @@ async def redrive(
     limit: int | None = None,
     dry_run: bool = False,
     until: Mapping[int, int] | None = None,
+    progress: Progress = silent,
 ) -> int:
     """Send dead letters that are whole back and return how many. ``start`` None: where the last run stopped.
 
@@ -109,6 +104,7 @@ async def redrive(
                     else:
                         sys.stderr.write(f"not sent back, {wrong}: {describe(record)}\n")
                 count += len(good)
+                progress(count, None)
                 if dry_run:
                     continue
                 for tp in {record.partition for record in good}:

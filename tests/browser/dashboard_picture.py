@@ -1,4 +1,4 @@
-"""The README's picture of the dashboard: ``python -m tests.browser.dashboard_picture`` (``make screenshots``).
+"""The README's picture of the dashboard: ``python -m tests.browser.dashboard_picture``.
 
 Of the made-up year, since a month is released when it has ended and `make demo` runs for minutes. Needs Chromium only.
 """

@@ -118,7 +118,7 @@ async def _fill(
         await publisher.stop()
     worker.start()
     await worker.ready()
-    loaded = await command(bus, worker.store, "services.analytics.dashboard.load_history", str(FIGURES))
+    loaded = await command(bus, worker.store, "tools.command", "load-history", str(FIGURES))
     assert loaded.status == 0, loaded.said
     expected = sum(CLOSED.values()) + sum(RUNNING.values())
 

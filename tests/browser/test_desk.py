@@ -41,7 +41,7 @@ async def test_two_centres_at_once(start: Start, sink: MailSink, chromium: Brows
         here, twin = [await console(chromium, harness, base, "gwangju") for _ in range(2)]
         there = await console(chromium, harness, base, "busan")
         row = f"#case-{report_id(1)}"
-        # How soon is measured by ``make bench-console``: a test's machine may stand still for a second.
+        # How soon is measured by ``tests.performance.bench_console``: a test's machine may stand still for a second.
         await harness.routed(event("report.routed", 9), event("report.routed", 1))
         for shown in (9, 1):
             await expect(here.locator(f"#case-{report_id(shown)}")).to_be_visible()

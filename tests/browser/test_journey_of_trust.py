@@ -185,7 +185,7 @@ async def audited(page: Page, whole: Whole, report_id: str) -> None:
         await expect(page).to_have_url(re.compile(r"report="))
         await expect(page.locator("tbody tr").nth(2)).to_be_attached()
     env = whole.stack.verifier_environment()
-    status, said = await asyncio.to_thread(whole.stack.run_once, ("shared.audit", "verify"), env)
+    status, said = await asyncio.to_thread(whole.stack.run_once, ("tools.command", "audit", "verify"), env)
     assert status == 0, said
 
 

@@ -1,1 +1,1 @@
-"""The image, run as a cluster would: `make image`, then `make test-image`."""
+"""The image, run as a cluster would; not collected by itself: ``pytest tests/image/started.py`` (CONTRIBUTING.md)."""

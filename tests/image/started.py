@@ -1,6 +1,6 @@
 """A service started from the image: read-only root, its unprivileged user, the locked packages.
 
-Not collected by `make test` or `make test-all`: an image takes minutes and buildah. ``make image && make test-image``.
+Not collected by `make test` or `make test-all`: an image takes minutes and buildah. ``pytest tests/image/started.py``.
 What runs is the image's own command, user, environment and files in a mount namespace of its own, without a container
 runtime: it proves what is in the image and what it writes to, not a runtime's limits of memory, seccomp or network.
 """
@@ -56,7 +56,7 @@ def config() -> dict[str, Any]:
     command = [*BUILDAH, "inspect", "--type", "image", IMAGE]
     found = subprocess.run(command, env=STORAGE, capture_output=True, text=True, check=False)
     if found.returncode:
-        pytest.skip(f"left out: there is no image {IMAGE} (make image)")
+        pytest.skip(f"left out: there is no image {IMAGE} (CONTRIBUTING.md)")
     image: dict[str, Any] = json.loads(found.stdout)["OCIv1"]["config"]
     return image
 

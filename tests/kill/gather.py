@@ -98,7 +98,7 @@ class Gatherer:
         evidence.intake_withdrawn, evidence.wrong_keys = frozenset(gone), wrong
 
     def _verify_audit(self) -> list[str]:
-        status, wrote = self._stack.run_once(["shared.audit", "verify"], self._stack.verifier_environment())
+        status, wrote = self._stack.run_once(["tools.command", "audit", "verify"], self._stack.verifier_environment())
         return (wrote.splitlines() or [f"it ended with status {status} and without a word"]) if status else []
 
     async def _mail_ids(self) -> set[str]:

@@ -54,7 +54,7 @@ class Rotating:
 
     def _start(self) -> subprocess.Popen[bytes]:
         return processes.start(
-            [sys.executable, "-m", "services.intake.encryption.rewrap"],
+            [sys.executable, "-m", "tools.command", "keys", "rewrap-reports"],
             log=self._stack.log_file("rotate"),
             env=self._stack.environment_of("intake"),
         )

@@ -111,7 +111,7 @@ async def history(ground: Ground, events: int, span: timedelta) -> int:
 async def rebuilding(ground: Ground, total: int) -> dict[str, Any]:
     """A rebuild of a history of ``total`` events, compared with the generation that serves."""
     started = time.perf_counter()
-    ended = await command(ground.bus, ground.store, "services.analytics.counting.rebuild", limit_s=3600)
+    ended = await command(ground.bus, ground.store, "tools.command", "rebuild", limit_s=3600)
     whole = time.perf_counter() - started
     said = re.search(r"([\d,]+) events counted anew in ([\d.]+) s .*?(\d+) MB at most", ended.said)
     if ended.status or said is None or "\n0 cells differ" not in ended.said:

@@ -1,4 +1,4 @@
-"""Routed → shown in an open console: ``python -m tests.performance.bench_console``, or ``make bench-console``.
+"""Routed → shown in an open console: ``python -m tests.performance.bench_console``.
 
 One notify process with 200 open consoles of 16 centres (rows as the page shows them), records of routing at 50 a
 second or at another rate. Each is timed from the acknowledgement of the record (it is in the log) to the row at a

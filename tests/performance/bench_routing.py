@@ -1,4 +1,4 @@
-"""Routing beside the loops it must beat, on one broker, alternated in one run: `make bench-routing`.
+"""Routing beside the loops it must beat, on one broker, alternated in one run.
 
 ``python -m tests.performance.bench_routing [--reports N] [--rounds N] [--history N]``. Measured are the backlog's rate
 with one and two workers (``routing_speed``), the latency at 50 a second (``routing_latency``), what history costs, and

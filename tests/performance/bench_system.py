@@ -1,6 +1,6 @@
 """The whole system at steady rates: what a report costs in CPU, store and Kafka, and how long it takes.
 
-``python -m tests.performance.bench_system`` (`make bench-system`). One stack with every service; at each rate real
+``python -m tests.performance.bench_system``. One stack with every service; at each rate real
 reports for a while, after a warm-up that is not counted. Written as one JSON object, to a file as well. Accepted →
 routed and → first alert are taken from the logs, → shown from a console's stream; of critical ones → first mail, from
 the mailbox. The embedded store's CPU is accounted for by service, collection and command, reads too, and printed as a

@@ -1,4 +1,4 @@
-"""The recount as a build of another version runs it: ``python -m tests.runbooks.other_build FILE --every SECONDS``.
+"""The recount as a build of another version runs it: ``python -m tests.runbooks.other_build FILE SECONDS``.
 
 ``FILE`` holds the version; where there is none it is this build's own.
 """
@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 from services.routing import recount
-from shared import process
 from shared.metrics import BUILD_INFO
 
 
@@ -18,7 +17,7 @@ def main(file: str, *arguments: str) -> None:
     if version.exists():
         BUILD_INFO.clear()
         BUILD_INFO.labels(version.read_text(encoding="ascii"), platform.python_version()).set(1)
-    process.run_command(lambda: recount.main(arguments))
+    recount.command(*map(float, arguments))
 
 
 if __name__ == "__main__":

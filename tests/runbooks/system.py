@@ -24,7 +24,7 @@ from tests.support.waiting import eventually
 from tests.unit.docs.test_paths import PROJECT
 from tools.demo import frontends, people
 from tools.local import drilling
-from tools.local.settings import LocalSettings
+from tools.local.settings import AS_GIVEN, LocalSettings
 from tools.local.stack import Stack
 
 COUNSELLOR: Final = people.Wanted("busan", (StaffRole.COUNSELLOR,))
@@ -221,10 +221,10 @@ class System:
             for name, value in administrator.model_dump(exclude_unset=True).items()
             if value is not None
         }
-        command = [sys.executable, "-m", "shared.kafka.provision", "--passwords", str(passwords)]
+        command = [sys.executable, "-m", "tools.command", "provision", "--passwords", str(passwords)]
         return subprocess.run(command, cwd=PROJECT, env={**os.environ, **given}, check=False).returncode
 
-    def make(self, target: str, *arguments: str) -> tuple[int, str]:
+    def ieum(self, *words: str) -> tuple[int, str]:
         """Run a command of a runbook: its exit status and what it said."""
         given = {
             str(field.validation_alias): str(getattr(self.stack.settings, name))
@@ -232,9 +232,9 @@ class System:
             if name.endswith("_port") or name == "var_dir"
         }
         done = subprocess.run(
-            ["make", target, *arguments],
+            [sys.executable, "-m", "tools.command", *words],
             cwd=PROJECT,
-            env={**os.environ, **given},
+            env={**{name: value for name, value in os.environ.items() if name != AS_GIVEN}, **given},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -259,7 +259,7 @@ class System:
         for note in data.rglob(".kafka_cleanshutdown"):
             note.unlink()
 
-    async def said(self, target: str, *arguments: str) -> str:
+    async def said(self, *words: str) -> str:
         """The same, for what it said alone."""
-        _, said = await asyncio.to_thread(self.make, target, *arguments)
+        _, said = await asyncio.to_thread(self.ieum, *words)
         return said

@@ -1,8 +1,8 @@
 """Runbooks against their faults: each fault on a running stack, its alert on a real Prometheus, its commands, its end.
 
-Not collected by `make test` or `make test-all`: alerts wait for minutes. ``make runbooks`` (twenty-five minutes; needs
-Prometheus and Alertmanager). The rules are the installation's own without ``for`` and with windows of a minute and a
-half.
+Not collected by `make test` or `make test-all`: alerts wait for minutes. It takes twenty-five minutes (CONTRIBUTING.md)
+and needs Prometheus and Alertmanager. The rules are the installation's own without ``for`` and with windows of a minute
+and a half.
 """
 
 import asyncio
@@ -89,7 +89,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
             name: [sys.executable, "-m", "tests.chaos.launch", name.replace("-", "."), str(clock)]
             for name, clock in clocks.items()
         }
-        | {RECOUNT: [sys.executable, "-m", "tests.runbooks.other_build", str(folder / "version"), "--every", "3600"]},
+        | {RECOUNT: [sys.executable, "-m", "tests.runbooks.other_build", str(folder / "version"), "3600"]},
     )
     try:
         stack.start()
@@ -152,7 +152,7 @@ async def test_a_report_that_the_log_has_lost(system: System, watch: Watch) -> N
     assert "a report in intake's store has had no centre for" in await system.said("doctor")
     lines = system.stack.log_file("intake").read_text(encoding="utf-8").splitlines()
     assert any("reports.unassigned" in line and accepted in line for line in lines)
-    republish = ["services.intake.submissions.republish", accepted]
+    republish = ["tools.command", "republish", accepted]
     status, wrote = run_module(republish, system.stack.environment_of("intake"))
     said = [line for line in wrote.splitlines() if not line.startswith("{")]  # the rest is its log
     assert (status, said) == (0, [f"{accepted}: published anew"])
@@ -255,9 +255,9 @@ async def test_a_place_that_the_tables_do_not_know(system: System, watch: Watch,
     await watch.fires("ReportDeadLettered")
     folder = Path(system.settings["routing"]["ROUTING_TABLES_DIR"])
     ministry.write(folder, "2027-03-01", divisions=new_division, catchments=its_home)
-    assert (await asyncio.to_thread(system.make, "check-tables", f"DIR={folder}"))[0] == 0
+    assert (await asyncio.to_thread(system.ieum, "tables", str(folder)))[0] == 0
     await asyncio.to_thread(system.restart, "routing")
-    assert (await asyncio.to_thread(system.make, "redrive", "T=reports"))[0] == 0
+    assert (await asyncio.to_thread(system.ieum, "redrive", "reports"))[0] == 0
     [report_id] = traffic.reports
     await eventually(lambda: system.cases.find_one({"_id": report_id}) is not None, "it has a centre", seconds=_MINUTE)
 
@@ -348,10 +348,10 @@ async def test_numbers_that_were_altered(system: System, watch: Watch) -> None:
     assert counted is not None
     analytics[totals].update_one({"_id": counted["_id"]}, {"$inc": {"n.accepted": 1}})
     await watch.fires("ReconciliationBurnsFast")
-    status, said = await asyncio.to_thread(system.make, "rebuild")
+    status, said = await asyncio.to_thread(system.ieum, "rebuild")
     assert status != 0
     assert "\n1 cells differ" in said, said
-    assert (await asyncio.to_thread(system.make, "rebuild", "ACCEPT=1"))[0] == 0
+    assert (await asyncio.to_thread(system.ieum, "rebuild", "--accept"))[0] == 0
 
 
 async def test_a_report_whose_acceptance_was_not_read(system: System, watch: Watch) -> None:
@@ -388,11 +388,11 @@ async def test_tables_with_a_fault(system: System, watch: Watch) -> None:
     file.write_bytes(sound[:-10])
     await asyncio.to_thread(system.restart, "routing")
     await watch.fires("TablesRejected")
-    status, said = await asyncio.to_thread(system.make, "check-tables", f"DIR={tables}")
+    status, said = await asyncio.to_thread(system.ieum, "tables", str(tables))
     assert status != 0
     assert file.name in said
     file.write_bytes(sound)
-    assert (await asyncio.to_thread(system.make, "check-tables", f"DIR={tables}"))[0] == 0
+    assert (await asyncio.to_thread(system.ieum, "tables", str(tables)))[0] == 0
     await asyncio.to_thread(system.restart, "routing")
 
 
@@ -403,12 +403,12 @@ async def test_a_line_of_the_audit_that_was_altered(system: System, watch: Watch
     lines.update_one({"_id": 1}, {"$set": {"action": "altered"}})
     await asyncio.to_thread(system.restart, "intake")
     await watch.fires("AuditBroken", job="intake")
-    status, said = await asyncio.to_thread(system.make, "verify-audit")
+    status, said = await asyncio.to_thread(system.ieum, "audit", "verify")
     assert status != 0
     assert "intake: altered: line 1" in said
     lines.replace_one({"_id": 1}, line)
     await asyncio.to_thread(system.restart, "intake")
-    assert (await asyncio.to_thread(system.make, "verify-audit"))[0] == 0
+    assert (await asyncio.to_thread(system.ieum, "audit", "verify"))[0] == 0
     # Twice here and three times for the disk: a process that is started again and again.
     await watch.fires("ProcessRestarting", job="intake")
 
@@ -419,11 +419,11 @@ async def test_a_report_that_was_changed_by_hand(system: System, watch: Watch) -
     reports.update_one({"_id": answer["report_id"]}, {"$set": {"intake_version": "altered"}})
     await system.status(answer["receipt"])
     await watch.fires("ReportChangedByHand")
-    status, said = await asyncio.to_thread(system.make, "check-reports")
+    status, said = await asyncio.to_thread(system.ieum, "reports", "check")
     assert status != 0
     assert answer["report_id"] in said
-    assert (await asyncio.to_thread(system.make, "sign-reports", f"ID={answer['report_id']}"))[0] == 0
-    assert (await asyncio.to_thread(system.make, "check-reports"))[0] == 0
+    assert (await asyncio.to_thread(system.ieum, "reports", "sign", answer["report_id"]))[0] == 0
+    assert (await asyncio.to_thread(system.ieum, "reports", "check"))[0] == 0
 
 
 async def test_a_routing_record_that_intake_never_saw(system: System, watch: Watch) -> None:
@@ -498,7 +498,7 @@ async def test_a_signing_key_that_identity_did_not_write(system: System, watch: 
     await watch.fires("SigningKeysTampered")
     await watch.fires("AccountsTampered")
     signing.delete_one({"_id": "forged"})
-    assert (await asyncio.to_thread(system.make, "rotate-signing-key", "NOW=1"))[0] == 0
+    assert (await asyncio.to_thread(system.ieum, "keys", "rotate-signing", "--at-once"))[0] == 0
 
 
 async def test_sums_that_were_told_wrong(system: System, watch: Watch) -> None:
@@ -523,14 +523,14 @@ async def test_sums_that_were_told_wrong(system: System, watch: Watch) -> None:
         await publisher.stop()
         await asyncio.to_thread(system.restart, "recount")
         await watch.fires("RecountDiffers")
-        status, said = await asyncio.to_thread(system.make, "recount")
+        status, said = await asyncio.to_thread(system.ieum, "recount")
         assert status != 0
         assert f"partition {partition}, jeju: told (99" in said, said
     await asyncio.to_thread(system.stack.hold, "routing")
     shutil.rmtree(system.stack.environment_of("routing")["ROUTING_STATE_DIR"])
     await asyncio.to_thread(system.stack.release, "routing")
     await asyncio.to_thread(system.stack.wait_ready, 240, "routing")
-    await eventually(lambda: system.make("recount")[0] == 0, "the sums are told anew", seconds=_MINUTE)
+    await eventually(lambda: system.ieum("recount")[0] == 0, "the sums are told anew", seconds=_MINUTE)
     await asyncio.to_thread(system.restart, "recount")
 
 
@@ -671,7 +671,9 @@ async def test_a_certificate_that_ends_in_five_days(
 
 async def test_a_front_end_that_takes_no_callbacks_for_a_day(system: System, watch: Watch) -> None:
     portal = f"N={frontends.PORTAL}"
-    status, said = await asyncio.to_thread(system.make, "callback", portal, "URL=https://front-end.invalid/ieum")
+    status, said = await asyncio.to_thread(
+        system.ieum, "client", "callback", portal, "--url", "https://front-end.invalid/ieum"
+    )
     assert status == 0, said
     await asyncio.to_thread(system.restart, "intake")
     (await system.report(callback="a-visit")).raise_for_status()
@@ -681,7 +683,7 @@ async def test_a_front_end_that_takes_no_callbacks_for_a_day(system: System, wat
         await watch.fires("CallbacksGivenUp")
         log = system.stack.log_file("intake").read_text(encoding="utf-8")
         assert any("callback.given_up" in line and frontends.PORTAL in line for line in log.splitlines())
-    assert (await asyncio.to_thread(system.make, "callback", portal, "OFF=1"))[0] == 0
+    assert (await asyncio.to_thread(system.ieum, "client", "callback", portal, "--off"))[0] == 0
 
 
 async def test_notify_may_read_its_store_and_not_write_it(system: System, watch: Watch) -> None:
@@ -721,14 +723,14 @@ async def test_a_service_that_may_not_publish_its_anchors(
 
         await eventually(is_refused, "the anchor is refused", seconds=_MINUTE)
     await watch.fires("AuditAnchorsLate", job="intake")
-    status, said = await asyncio.to_thread(system.make, "verify-audit")
+    status, said = await asyncio.to_thread(system.ieum, "audit", "verify")
     assert status != 0
     assert "intake: silent" in said, said
     for name, password in passwords.items():
         (tmp_path / name).write_text(password, encoding="ascii")
     assert await asyncio.to_thread(system.provision, settings, tmp_path) == 0
     await watch.ends("AuditAnchorsLate")
-    assert (await asyncio.to_thread(system.make, "verify-audit"))[0] == 0
+    assert (await asyncio.to_thread(system.ieum, "audit", "verify"))[0] == 0
 
 
 async def test_nothing_watches_any_more(system: System, watch: Watch) -> None:

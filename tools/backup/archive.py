@@ -21,6 +21,8 @@ import bson
 import pyrage  # type: ignore[import-untyped]  # says no types
 from bson.raw_bson import RawBSONDocument
 
+from shared.progress import Progress, silent
+
 FORMAT: Final = 1
 SUFFIX: Final = ".ieum.age"
 _PART, _DATA, _MANIFEST = "part", "data", "manifest"
@@ -49,8 +51,10 @@ class _Part:
 class ArchiveWriter:
     """Writes an archive next to its place and moves it there when it is whole; an interrupted one leaves nothing."""
 
-    def __init__(self, path: Path, recipient: str) -> None:
+    def __init__(self, path: Path, recipient: str, progress: Progress = silent) -> None:
         """``recipient``: the public key (``age1…``) it is encrypted to."""
+        self._progress = progress
+        self._added = 0
         self._path = path
         self._draft = path.with_suffix(".unfinished")
         self._recipient = pyrage.x25519.Recipient.from_str(recipient)
@@ -71,6 +75,8 @@ class ArchiveWriter:
         raw = bytes(document.raw) if isinstance(document, RawBSONDocument) else bson.encode(document)
         self._parts[part].add(raw)
         self._write({_PART: part, _DATA: RawBSONDocument(raw)})
+        self._added += 1
+        self._progress(self._added, None)
 
     def finish(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
         """Close the archive with its manifest and put it in its place; returns what the manifest says."""
@@ -120,11 +126,12 @@ def _for_owner(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def verified(path: Path, identity: str) -> dict[str, Any]:
+def verified(path: Path, identity: str, progress: Progress = silent) -> dict[str, Any]:
     """The manifest of an archive every byte of which was read and found as it was written. Raises ``ArchiveError``."""
     parts: defaultdict[str, _Part] = defaultdict(_Part)
     manifest: dict[str, Any] | None = None
-    for name, document in _documents(path, identity):
+    for number, (name, document) in enumerate(_documents(path, identity), 1):
+        progress(number, None)
         if manifest is not None:
             raise ArchiveError(f"{path} goes on after its end: take another backup")
         if name is None:

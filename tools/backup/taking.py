@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from shared.progress import Progress, silent
 from shared.settings import KafkaSettings, StoreSettings
 from tools.backup import stores, topics
 from tools.backup.archive import SUFFIX, ArchiveWriter
@@ -38,10 +39,18 @@ def too_old(folder: Path, now: datetime) -> list[str]:
     return sorted(path.name for path in folder.glob(f"ieum-*{SUFFIX}") if path.name < oldest)
 
 
-async def take(kafka: KafkaSettings, store: StoreSettings, *, to: Path, recipient: str, now: datetime) -> Backup:
+async def take(
+    kafka: KafkaSettings,
+    store: StoreSettings,
+    *,
+    to: Path,
+    recipient: str,
+    now: datetime,
+    progress: Progress = silent,
+) -> Backup:
     """Write an archive into a folder. Raises ``ArchiveError``, ``TransientError`` or ``PyMongoError``: none is left."""
     name = name_at(now)
-    with ArchiveWriter(to / f"{name}{SUFFIX}", recipient) as archive, stores.client_of(store) as client:
+    with ArchiveWriter(to / f"{name}{SUFFIX}", recipient, progress) as archive, stores.client_of(store) as client:
         offsets = await topics.committed(kafka)
         async with TopicReader(kafka) as reader:
             before = await reader.ends()

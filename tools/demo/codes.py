@@ -1,4 +1,4 @@
-"""Print the demo's accounts with the codes that count now: ``python -m tools.demo.codes`` (``make demo-code``).
+"""Print the demo's accounts with the codes that count now: ``ieum demo codes``.
 
 A code of the second factor counts once and for half a minute, so a table printed earlier cannot hold them.
 """
@@ -12,7 +12,6 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from shared import process
 from shared.settings import load
 from tools.demo import people
 from tools.demo.people import STEP_S, Person
@@ -49,7 +48,7 @@ def card(staff: Mapping[str, Person], var: Path) -> Table:
             table.add_row(one.account, one.password, "; ".join(_MAY[role] for role in one.roles if role in _MAY))
     table.caption = (
         f"and a lead of each of the 16 centres ({var / 'demo' / FILE}). Signing in also takes a code of six digits, new"
-        " every half minute: make demo-code prints the present ones, also in another terminal."
+        " every half minute: ieum demo codes prints the present ones, also in another terminal."
     )
     return table
 
@@ -59,7 +58,7 @@ def main(arguments: list[str]) -> int:
     staff = people.kept(load(LocalSettings).var / "demo" / FILE)
     wanted = [one for one in staff.values() if not arguments or one.account in arguments]
     if not wanted:
-        sys.stderr.write("no such account here: `make demo` makes them\n")
+        sys.stderr.write("no such account here: `ieum demo` makes them\n")
         return 1
     now = time.time()
     table = Table(title="Codes that count now, once each", title_justify="left", caption_justify="left")
@@ -70,7 +69,3 @@ def main(arguments: list[str]) -> int:
     table.caption = f"new ones in {STEP_S - int(now) % STEP_S} s"
     Console(width=None if sys.stdout.isatty() else 120).print(table)
     return 0
-
-
-if __name__ == "__main__":
-    process.run_command(lambda: main(sys.argv[1:]))

@@ -87,7 +87,7 @@ def create(env: Mapping[str, str], wanted: Iterable[Wanted] = EVERYBODY, *, suff
     asked = {one.name + suffix: one for one in wanted}
     lines = [json.dumps({"organisation": o.organisation, "roles": o.roles, "name": n}) for n, o in asked.items()]
     done = subprocess.run(
-        [sys.executable, "-m", "services.identity.cli", "add", "--stdin"],
+        [sys.executable, "-m", "tools.command", "admin", "demo-accounts"],
         cwd=PROJECT,
         env={**env, ALLOWED: "1"},
         input="\n".join(lines),

@@ -232,7 +232,7 @@ _SERVERS: Final[dict[str, Any]] = {
     "local": {
         "host": "127.0.0.1:19092",
         "protocol": "kafka-secure",
-        "description": "The broker of `make up`.",
+        "description": "The broker of `ieum up`.",
         "security": [{"$ref": "#/components/securitySchemes/principal"}],
     },
 }

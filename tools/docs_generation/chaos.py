@@ -12,8 +12,8 @@ NUMBERS: Final = Path(__file__).parents[2] / "docs" / "reference" / "chaos.json"
 """Written by ``python -m tests.chaos page``."""
 _HEAD: Final = """# Broken on purpose
 
-Written by `make docs` from `chaos.json`, which `make chaos-page` makes of the runs in `var/chaos`. `make chaos`
-breaks everything once, alone on the machine in five to ten minutes; `make chaos-long FAULTS=200 REPORTS=100000` goes on
+Written by `make docs` from `chaos.json`, which `python -m tests.chaos page` makes of the runs in `var/chaos`.
+`make chaos` breaks everything once, alone on the machine in five to ten minutes; `python -m tests.chaos long` goes on
 for hours and may be stopped and started again.
 
 While people report, withdraw, write messages, and staff acknowledge and move cases, one thing after the other breaks. A
@@ -41,7 +41,7 @@ _KINDS: Final = """
 _MISTAKES: Final = """
 ## Mistakes that are found
 
-A checker that finds nothing proves nothing. `make chaos-planted` runs builds that are wrong on purpose:
+A checker that finds nothing proves nothing. `python -m tests.chaos planted` runs builds that are wrong on purpose:
 
 | mistake | found |
 |---|---|
@@ -49,7 +49,7 @@ A checker that finds nothing proves nothing. `make chaos-planted` runs builds th
 _OTHERS: Final = """
 Two more are found by tests of their own, since a run of minutes seldom brings them out: an owner decided without
 comparing offsets after a sleep (`make torture`, `tests/integration/routing/mistakes.py`), and a state store that is
-believed though the disk was full (`make planted F=routing-failed-store-believed`).
+believed though the disk was full (`python -m tools.testing planted routing-failed-store-believed`).
 
 ## What it has found
 

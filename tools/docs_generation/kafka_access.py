@@ -26,7 +26,7 @@ topics, users and rights too, which only the administrator may, who signs in wit
 `tests/integration/security` tries everything that is left out.
 
 The same table makes [`deploy/kafka/acls.sh`](https://kafka.apache.org/documentation/#security_authz_cli) (commands),
-`deploy/kubernetes/base/kafka-users.yaml` (Strimzi) and what `make up` and `python -m shared.kafka.provision` grant.
+`deploy/kubernetes/base/kafka-users.yaml` (Strimzi) and what `ieum up` and `ieum provision` grant.
 
 **read** and **write** let a principal ask for a topic's offsets too; **offsets** lets it do nothing else. In a group,
 **member** reads and commits offsets, **progress** only asks for them.
@@ -69,7 +69,7 @@ def commands() -> str:
         f"# {_NOTE}",
         "# KAFKA_ACLS: the tool with the administrator's connection, for example",
         '# KAFKA_ACLS="kafka-acls.sh --bootstrap-server broker-1:9092 --command-config admin.properties"',
-        "# `python -m shared.kafka.provision` does more: topics and passwords, and it takes away what is too much.",
+        "# `ieum provision` does more: topics and passwords, and it takes away what is too much.",
         "set -eu",
         ': "${KAFKA_ACLS:?the command that adds rights, see above}"',
         *map(_command, all_acls()),

@@ -26,7 +26,7 @@ compares. What each refusal means, and whether to try again, is at `/problems` o
 
 ## What a credential may do
 
-An operator gives a credential its scopes (`make client N=portal S="reports:submit receipts:read"`). An operation
+An operator gives a credential its scopes (`ieum client add portal --scope reports:submit`, and so on). An operation
 outside them is refused with 403 `scope_missing`, which names the scope, also in `WWW-Authenticate` (RFC 6750).
 
 """

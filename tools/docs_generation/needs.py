@@ -16,7 +16,7 @@ readers uses it. `routings` repeats the same facts. What is needed more finely, 
 intake, by ticket and on record.
 
 No address, name, text, picture, account, file or fingerprint is on any topic. How likely the rest still points at a
-person, by place: [decision 27](../decisions/0027-what-the-log-keeps.md); `make k-anonymity` measures it.
+person, by place: [decision 27](../decisions/0027-what-the-log-keeps.md); `python -m tools.k_anonymity` measures it.
 """
 
 

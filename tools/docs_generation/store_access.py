@@ -14,9 +14,9 @@ _HEAD: Final = """# Who may do what in the document store
 
 Written by `make docs` from `shared/store_access.py`; `make check` compares. Each process that keeps something has a
 user, which reads and writes the database of its own name and nothing else. `verifier` proves the audits
-(`python -m shared.audit verify`): it writes nothing, reads the audits alone, and knows of what cannot be there without
+(`ieum audit verify`): it writes nothing, reads the audits alone, and knows of what cannot be there without
 a line only how many there are. `tests/integration/security` tries every other combination on the
-store of `make up`.
+store of `ieum up`.
 
 | user | reads and writes | reads |
 | --- | --- | --- |
@@ -36,16 +36,16 @@ and each process is given `MONGODB_URI=mongodb://USER:PASSWORD@HOST/?authSource=
 Run it again to change passwords. A test runs it with Node against a model of the users; mongosh 2.12 ran it against the
 embedded store; there was no MongoDB to run it against.
 
-## The embedded store of `make up`
+## The embedded store of `ieum up`
 
 It runs with the same users, over TLS alone, on the loopback address. Passwords and certificates are made at the first
-start and lie in `var/security`, for their owner alone; `make rotate-secrets` makes new passwords. The administrator
+start and lie in `var/security`, for their owner alone; `ieum keys rotate-passwords` makes new ones. The administrator
 signs in with a certificate. `IEUM_SECURED=false` turns all of this off, for development.
 
 Its version 0.7.0b3 leaves gaps with `--auth` that MongoDB does not have. `tools/local/store_server.py` runs it with
 these closed, and `tests/unit/tools/test_store_server.py` fails when a new version leaves others, or fewer:
 
-| with a user limited to its own database | the store alone | as `make up` runs it | MongoDB |
+| with a user limited to its own database | the store alone | as `ieum up` runs it | MongoDB |
 | --- | --- | --- | --- |
 | another's: reading, writing, indexes, collections, change streams, transactions | refused | refused | refused |
 | another's by `$out`, `$merge`, `$lookup`, `$unionWith`, the oplog | refused | refused | refused |

@@ -1,1 +1,1 @@
-"""``make doctor``: what is wrong with a running installation, in plain words."""
+"""``ieum doctor``: what is wrong with a running installation, in plain words."""

@@ -1,4 +1,4 @@
-"""Look at the installation that `make up` started: its processes, their health and metrics, topics, addresses, disk."""
+"""Look at the installation that `ieum up` started: its processes, their health and metrics, topics, addresses, disk."""
 
 import asyncio
 import json

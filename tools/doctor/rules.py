@@ -313,7 +313,7 @@ def _of_process(process: Process) -> Iterable[Finding]:
         yield Finding(name, "it does not run", _book("ProcessDown"))
         return
     if process.restarts >= RESTARTS:
-        yield Finding(name, f"it was started again {process.restarts} times", f"make logs S={name}")
+        yield Finding(name, f"it was started again {process.restarts} times", f"ieum logs {name}")
     if process.ready is None:
         what = "it runs and does not answer"
         yield Finding(name, f"{what} on port {process.port}" if process.port else what, _book("ProcessDown"))
@@ -323,7 +323,7 @@ def _of_process(process: Process) -> Iterable[Finding]:
         for check, word in words.items():
             yield Finding(name, f"not ready: {check}: {word}", _advice(name, word))
         if not words:
-            yield Finding(name, "not ready", f"make logs S={name}")
+            yield Finding(name, "not ready", f"ieum logs {name}")
     else:
         for check, word in words.items():
             if word.startswith(("degraded", "stopped")):
@@ -332,7 +332,7 @@ def _of_process(process: Process) -> Iterable[Finding]:
 
 def _advice(name: str, word: str) -> str:
     """Where to read on about a failing check."""
-    return _book("RoutingRecordMissing") if "does not follow" in word else f"make logs S={name}"
+    return _book("RoutingRecordMissing") if "does not follow" in word else f"ieum logs {name}"
 
 
 def _of_metrics(process: Process, now: float) -> Iterable[Finding]:

@@ -8,33 +8,35 @@ from collections.abc import Mapping
 
 from tools.local import keys, plan, ports, processes, rotation
 from tools.local.security import access, local_store, security_of
-from tools.local.settings import SERVICES, LocalSettings, environment
+from tools.local.settings import AS_GIVEN, SERVICES, LocalSettings, environment
 from tools.local.state import RENEW, ProcessEntry, RunFolder, State
 from tools.local.supervisor import Say
 
 _RENEW_LIMIT_S = 90.0
 _POLL_S = 0.2
-AUDIT = "shared.audit"
 
 
 class BesideError(Exception):
     """Such a command cannot be run now, or did not do what it is for; the text says why."""
 
 
-def run(service: str, module: str, *arguments: str, settings: LocalSettings) -> int:
-    """Run ``python -m module`` as a process of ``service`` would run, with its secrets; returns its exit status.
+def run(principal: str, *words: str, settings: LocalSettings) -> int:
+    """Run ``ieum`` with these words as a process of a service would run, with its secrets; returns its exit status.
 
-    A principal of Kafka that is no service has no store and no secret but its own way to Kafka. The module talks to the
-    person at the terminal itself. BesideError if the engine it needs is not up.
+    A principal of Kafka that is no service has no store and no secret but its own way to Kafka; the verifier reads the
+    audits of all. The command talks to the person at the terminal itself. BesideError if the engine it needs is not up.
     """
-    needs_ours = settings.starts_store if service in SERVICES else settings.starts_kafka
+    verifies = principal == plan.VERIFIER
+    needs_ours = settings.starts_store if verifies or principal in SERVICES else settings.starts_kafka
     if needs_ours and RunFolder(settings.var / "run").read() is None:
-        raise BesideError("nothing runs here: start it with `make up`, then try again")
-    command = [sys.executable, "-m", module, *arguments]
-    env = dict(environment_of(service, settings))
-    if module == AUDIT:
+        raise BesideError("nothing runs here: start it with `ieum up`, then try again")
+    env = dict(environment_of("notify" if verifies else principal, settings))
+    if verifies:
         env |= plan.verifier_environment(settings, keys.ensure(settings.var), access(settings, plan.VERIFIER))
-    return subprocess.run(command, cwd=processes.PROJECT, env=env, check=False).returncode
+        if settings.starts_store and words[:2] != ("audit", "verify"):
+            env["MONGODB_URI"] = local_store(settings).uri  # no other user may write in the audits of all
+    env["PYTHONPATH"] = str(processes.PROJECT)  # in the folder one is in, from which files are named
+    return subprocess.run([sys.executable, "-m", "tools.command", *words], env=env, check=False).returncode
 
 
 def rotate_master_key(settings: LocalSettings, say: Say) -> None:
@@ -44,12 +46,14 @@ def rotate_master_key(settings: LocalSettings, say: Say) -> None:
         raise BesideError(
             f"{', '.join(sorted(overriding))} comes from the environment, not from {keys.FILE}: set it there anew,"
             " with the old key among INTAKE_RETIRED_MASTER_KEYS, restart intake,"
-            " run python -m services.intake.encryption.rewrap"
+            " run `ieum keys rewrap-reports`"
         )
 
     def rewrap() -> None:
-        if run("intake", "services.intake.encryption.rewrap", settings=settings):
-            raise BesideError("not every report was wrapped anew; the old key stays: run `make rotate-key` again")
+        if run("intake", "keys", "rewrap-reports", settings=settings):
+            raise BesideError(
+                "some keys of reports were not wrapped; the old key stays: run `ieum keys rotate-master` again"
+            )
 
     rotation.rotate(settings.var, renew=lambda: renew(settings, "intake"), rewrap=rewrap, say=say)
 
@@ -92,11 +96,11 @@ def renew(settings: LocalSettings, service: str) -> None:
     folder = RunFolder(settings.var / "run")
     state, launcher = folder.read(), folder.runner()
     if state is None or launcher is None or state.phase != "up":
-        raise BesideError("nothing runs here, or it is still starting: `make up`, then try again")
+        raise BesideError("nothing runs here, or it is still starting: `ieum up`, then try again")
     before = _entry(state, service)
     os.kill(launcher, RENEW)
     if before is None:
-        raise BesideError(f"{service} does not run here: see `make status`")
+        raise BesideError(f"{service} does not run here: see `ieum status`")
     _restarted(folder, before, time.monotonic() + _RENEW_LIMIT_S)
 
 
@@ -108,7 +112,7 @@ def _restarted(folder: RunFolder, before: ProcessEntry, until: float) -> None:
         if now is not None and now.pid not in (0, before.pid) and now.health == "ready":
             return
         if time.monotonic() > until:
-            raise BesideError(f"{before.name} did not come back with the new secrets: see `make status`, `make logs`")
+            raise BesideError(f"{before.name} did not come back with the new secrets: see `ieum status`, `ieum logs`")
 
 
 def _entry(state: State, name: str) -> ProcessEntry | None:
@@ -124,7 +128,7 @@ def environment_of(service: str, settings: LocalSettings) -> Mapping[str, str]:
         security.ensure()
     own = access(settings, service)
     if service not in SERVICES:
-        base = {**processes.base_environment(), **environment("KAFKA_", "IEUM_LOG_LEVEL", "ROUTING_")}
+        base = {**processes.base_environment(), **environment("KAFKA_", "IEUM_LOG_LEVEL", "ROUTING_"), AS_GIVEN: "1"}
         return {**base, "KAFKA_BOOTSTRAP_SERVERS": kafka, **own}
     secrets = {**keys.ensure(settings.var), **environment(*keys.KEYS)}
     return plan.service_environment(service, settings, secrets, kafka=kafka, mongodb=mongodb, access=own)

@@ -1,4 +1,4 @@
-"""Remove data, logs and results (`make clean`)."""
+"""Remove data, logs and results (`ieum clean`)."""
 
 import shutil
 
@@ -32,7 +32,7 @@ def clean(settings: LocalSettings) -> list[str]:
     too: the folder is a setting, and a setting can be wrong.
     """
     if RunFolder(settings.var / "run").runner() is not None:
-        raise AlreadyRunningError("Ieum runs: make down first")
+        raise AlreadyRunningError("Ieum runs: ieum down first")
     lines = []
     for path in sorted(settings.var.glob("*")) if settings.var.is_dir() else []:
         if path.name in OURS and path.is_dir() and not path.is_symlink():

@@ -1,4 +1,4 @@
-"""The launcher's commands, as `make up`, `make down` and the others call them."""
+"""The launcher's commands: ``ieum up``, ``ieum down`` and the others."""
 
 import contextlib
 import errno
@@ -8,22 +8,21 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from queue import SimpleQueue
 from types import FrameType
 from typing import IO
 
-from shared.kafka.access import BY_NAME
 from shared.settings import load
-from tools.local import beside, cleaning, compose_secrets, jar_lock, jars, keys, processes
+from tools.local import beside, cleaning, compose_secrets, keys, processes
 from tools.local.beside import BesideError
 from tools.local.jars import JarError
 from tools.local.kafka import KafkaError
 from tools.local.keys import SecretsError
 from tools.local.ports import PortTakenError
-from tools.local.settings import SERVICES, LocalSettings
+from tools.local.settings import LocalSettings
 from tools.local.stack import START_LIMIT_S, Stack
 from tools.local.state import RENEW, AlreadyRunningError, RunFolder, State
 from tools.local.store import StoreError
@@ -86,7 +85,7 @@ def up() -> None:
     settings = load(LocalSettings)
     folder = RunFolder(settings.var / "run")
     if folder.runner() is not None:
-        raise AlreadyRunningError(f"Ieum already runs from {settings.var}: see `make status`")
+        raise AlreadyRunningError(f"Ieum already runs from {settings.var}: see `ieum status`")
     log = settings.var / "logs" / "launcher.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     say_room(settings.var)
@@ -102,7 +101,7 @@ def up() -> None:
         os.waitpid(launcher, 0)
         raise
     print_state(state)
-    sys.stdout.write("\nfirst administrator: make admin · logs: make logs · stop: make down\n")
+    sys.stdout.write("\nfirst administrator: ieum admin invite · logs: ieum logs · stop: ieum down\n")
 
 
 def _fork_launcher(output: IO[bytes]) -> int:
@@ -120,7 +119,7 @@ def _fork_launcher(output: IO[bytes]) -> int:
             os.dup2(output.fileno(), 1)
             os.dup2(output.fileno(), 2)
             os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # a pipe of whoever called us would stay open
-            status = guarded(["run"])
+            status = guarded(run)
         except BaseException:
             traceback.print_exc()
         finally:
@@ -154,7 +153,7 @@ def status() -> None:
     settings = load(LocalSettings)
     state = RunFolder(settings.var / "run").read()
     if state is None:
-        sys.stdout.write("nothing runs here: make up\n")
+        sys.stdout.write("nothing runs here: ieum up\n")
         raise SystemExit(3)
     print_state(state)
     if any(entry.health != "ready" for entry in state.entries):
@@ -184,14 +183,6 @@ def compose() -> None:
     sys.stdout.write(f"{compose_secrets.ensure(load(LocalSettings).var)}\n")
 
 
-def within(words: Sequence[str]) -> None:
-    """Run a module as a process of a service, or as a principal of Kafka: NAME MODULE [ARGUMENTS]."""
-    known = dict.fromkeys((*SERVICES, *BY_NAME))
-    if len(words) < 2 or words[0] not in known:  # noqa: PLR2004  # a name and a module
-        raise BesideError(f"say as whom ({', '.join(known)}) and which module")
-    raise SystemExit(beside.run(*words, settings=load(LocalSettings)))
-
-
 def rotate_key() -> None:
     """Give reports a new master key while everything runs, and wrap every report's key anew."""
     beside.rotate_master_key(load(LocalSettings), say)
@@ -213,26 +204,17 @@ def clean() -> None:
         sys.stdout.write(f"{line}\n")
 
 
-def lock_jars() -> None:
-    """Resolve Kafka anew and rewrite the jar lock."""
-    sys.stdout.write(f"{jar_lock.regenerate()} jars locked in {jars.LOCK_FILE.name}\n")
-
-
-def guarded(command: Sequence[str]) -> int:
+def guarded(work: Callable[[], None]) -> int:
     """Run one command; expected trouble becomes lines on stderr. Returns the exit status."""
-    name, *rest = command
     try:
-        if name in WITH_WORDS:
-            WITH_WORDS[name](rest)
-        else:
-            COMMANDS[name]()
+        work()
         sys.stdout.flush()
     except EXPECTED_ERRORS as error:
         sys.stderr.write(f"{error}\n")
         return 1
     except Stopped:
         return 130
-    except BrokenPipeError:  # `make status | head`: whoever read has seen enough
+    except BrokenPipeError:  # `ieum status | head`: whoever read has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         sys.stderr.write(f"{trouble(error)}\n")
@@ -249,23 +231,6 @@ def trouble(error: OSError) -> str:
     if error.errno in _ROOM:
         return f"no room on the disk of {error.filename or 'IEUM_VAR_DIR'}: make room there, then try again"
     raise error
-
-
-COMMANDS = {
-    "up": up,
-    "down": down,
-    "status": status,
-    "run": run,
-    "clean": clean,
-    "secrets": secrets,
-    "compose-secrets": compose,
-    "lock-jars": lock_jars,
-    "rotate-key": rotate_key,
-    "rotate-receipt-key": rotate_receipt_key,
-    "rotate-secrets": rotate_secrets,
-}
-WITH_WORDS = {"logs": logs, "in": within}
-"""Commands that take further words."""
 
 
 def say(line: str) -> None:
@@ -331,7 +296,7 @@ def _follow(launcher: int, folder: RunFolder, log: Path, began: int) -> State:
             if ours and state is not None and state.phase == "up" and all(e.health == "ready" for e in state.entries):
                 return state
             if time.monotonic() > until:
-                raise StartError(f"not up in time; see {log} and `make status`")
+                raise StartError(f"not up in time; see {log} and `ieum status`")
             time.sleep(_POLL_S)
 
 

@@ -37,7 +37,7 @@ def front_end(run: Run, env: Mapping[str, str], client_id: str, *may: str) -> tu
     wrote = ""
     # One of an earlier run keeps what it may: nobody knows its secret any more.
     for arguments in (("add", client_id, "--name", client_id, *may), ("rotate", client_id, "--only")):
-        status, wrote = run(["services.intake.clients", *arguments, "--json"], env)
+        status, wrote = run(["tools.command", "client", *arguments, "--json"], env)
         told = [line for line in wrote.splitlines() if '"credential": ' in line] if status == 0 else []
         if told:
             return str(json.loads(told[-1])["credential"]), wrote
@@ -46,5 +46,5 @@ def front_end(run: Run, env: Mapping[str, str], client_id: str, *may: str) -> tu
 
 def _known(run: Run, env: Mapping[str, str]) -> bool:
     """Whether intake knows the front end, or does not say."""
-    status, wrote = run(["services.intake.clients", "list", "--json"], env)
+    status, wrote = run(["tools.command", "client", "list", "--json"], env)
     return status != 0 or f'"id": "{CLIENT}"' in wrote

@@ -13,7 +13,7 @@ _KAFKA = f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}+org.apache.kafka:kafka-to
 _BINDING = "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4"
 _HEAD = """\
 # Jars of Apache Kafka {version}, one per line: sha256  group:artifact:version
-# Written by `python -m tools.local lock-jars`; checked at every start.
+# Written by `python -m tools.local.jar_lock`; checked at every start.
 """
 
 
@@ -52,3 +52,7 @@ def _check(jars: list[Jar]) -> None:
     clients = versions.get(("org.apache.kafka", "kafka-clients"))
     if clients != KAFKA_VERSION:
         raise ValueError(f"kafka-clients resolved to {clients}, not {KAFKA_VERSION}")
+
+
+if __name__ == "__main__":
+    print(f"{regenerate()} jars locked in {LOCK_FILE.name}")

@@ -6,9 +6,9 @@ cd "$(dirname "$0")/../.."
 
 resolve=(.venv/bin/uv pip compile --quiet --universal --generate-hashes --upgrade --no-header --no-annotate --no-emit-index-url
   --python-version 3.11 pyproject.toml)
-"${resolve[@]}" -o requirements.lock
+"${resolve[@]}" --extra all -o requirements.lock
 "${resolve[@]}" --extra local --extra dev -o requirements-dev.lock
 "${resolve[@]/pyproject.toml/tools/audit.in}" -o tools/audit.lock
 "${resolve[@]/pyproject.toml/tools/local/uv.in}" -o tools/local/uv.lock
 tools/local/venv.sh
-.venv/bin/python -m tools.local lock-jars
+.venv/bin/python -m tools.local.jar_lock

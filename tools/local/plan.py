@@ -7,14 +7,13 @@ from http.client import HTTPConnection, HTTPException
 
 from tools.local import drilling, keys, ports, processes
 from tools.local.kafka import LocalKafka
-from tools.local.settings import SERVICES, LocalSettings, environment
+from tools.local.settings import AS_GIVEN, SERVICES, LocalSettings, environment
 from tools.local.store import LocalStore
 from tools.local.supervisor import Program
 
 AUDITOR = "notify-auditor"
 RECOUNT = "recount"
 VERIFIER = "verifier"
-_RECOUNT_EVERY_S = 3600
 ENGINE_STAGE, STORE_STAGE, SERVICE_STAGE = 0, 1, 2
 """In the middle is what needs no Kafka, which takes as long to start as everything else."""
 BESIDE = {"notify": AUDITOR, "routing": RECOUNT}
@@ -132,13 +131,13 @@ def service_environment(
         }
     outside = environment(*_SHARED_PREFIXES, f"{name}_", *secrets_of(service))
     fixed = {key: own[key] for key in ("KAFKA_BOOTSTRAP_SERVERS", "MONGODB_URI", f"{name}_PORT")}
-    return {**processes.base_environment(), **own, **outside, **fixed, **access}
+    return {**processes.base_environment(), **own, **outside, **fixed, **access, AS_GIVEN: "1"}
 
 
 def verifier_environment(
     settings: LocalSettings, secrets: Mapping[str, str], access: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return what ``python -m shared.audit`` has and no service: its keys, its place for anchors, its way to Kafka."""
+    """Return what ``ieum audit`` has and no service: its keys, its place for anchors, its way to Kafka."""
     own = {"IEUM_AUDIT_ANCHORS": str(settings.var / "audit-anchors" / "published")}
     return {**own, keys.VERIFIER: secrets[keys.VERIFIER], **environment(*own, keys.VERIFIER), **access}
 
@@ -231,7 +230,7 @@ def recount_program(settings: LocalSettings, env: Mapping[str, str]) -> Program:
     port = settings.recount_port
     return Program(
         name=RECOUNT,
-        command=[sys.executable, "-m", "services.routing.recount", "--every", str(_RECOUNT_EVERY_S)],
+        command=[sys.executable, "-m", "services.routing.recount"],
         env={**{name: value for name, value in env.items() if name != "MONGODB_URI"}, "ROUTING_PORT": str(port)},
         stage=SERVICE_STAGE,
         ready=lambda: http_ready(port),

@@ -20,6 +20,8 @@ from tools.local.preloading import ForkedChild, Preloader
 Child = subprocess.Popen[bytes] | ForkedChild
 _LOG_LIMIT_BYTES = 5_000_000
 PROJECT = Path(__file__).resolve().parents[2]
+"""Where the packages are: a checkout, or what they were installed into."""
+HERE = PROJECT if (PROJECT / "pyproject.toml").is_file() else Path.cwd()
 
 
 def start(command: Sequence[str], *, log: Path, env: Mapping[str, str], cwd: Path = PROJECT) -> subprocess.Popen[bytes]:

@@ -23,7 +23,7 @@ from tools.local.store import LocalStore, StoreSecurity
 
 FOLDER: Final = "security"
 _FILE: Final = "passwords.env"
-_HEAD: Final = "# Passwords of the engines on this machine; `make rotate-secrets` makes new ones. Do not share.\n"
+_HEAD: Final = "# Passwords of the engines here; `ieum keys rotate-passwords` makes new ones. Do not share.\n"
 PRINCIPAL_OF: Final = {"notify-auditor": "auditor"}
 """Processes that do not sign in to the engines under their own name."""
 _KAFKA: Final = tuple(BY_NAME)
@@ -46,7 +46,7 @@ class LocalSecurity:
             raise SecretsError(
                 f"{self.certificates.authority} counts from {begins:%Y-%m-%d} on, and it is {now:%Y-%m-%d} by this"
                 " machine's clock: nobody would believe the engines. Set the clock; if it was ahead when certificates"
-                f" were made, `make down`, delete {self._folder} and start again: they are made anew"
+                f" were made, `ieum down`, delete {self._folder} and start again: they are made anew"
             )
         found = self._read()
         wanted = {name: found.get(name) or keys.new_key() for name in _variables()}

@@ -9,20 +9,22 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.settings import PORTS
 from tools.local import ports
-from tools.local.processes import PROJECT
+from tools.local.processes import HERE, PROJECT
 
 SERVICES = tuple(PORTS)
+AS_GIVEN = "IEUM_SETTINGS_AS_GIVEN"
+"""Set for a process that was given its settings: a command there does not look for those that the launcher keeps."""
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class LocalSettings(BaseSettings):
-    """Settings of `make up` and `make demo`. Two checkouts run at once with other ports and folders."""
+    """Settings of `ieum up` and `ieum demo`. Two checkouts run at once with other ports and folders."""
 
     model_config = SettingsConfigDict(extra="ignore", populate_by_name=True)
 
     var_dir: Path = Field(default=Path("var"), validation_alias="IEUM_VAR_DIR", examples=["var"])
-    """Data, logs, secrets and state; relative to the project."""
+    """Data, logs, secrets and state; relative to the checkout, or where there is none to the folder one is in."""
     kafka_port: Port = Field(default=19092, validation_alias="IEUM_KAFKA_PORT", examples=[19092])
     store_port: Port = Field(default=19017, validation_alias="IEUM_STORE_PORT", examples=[19017])
     smtp_port: Port = Field(default=8025, validation_alias="IEUM_SMTP_PORT", examples=[8025])
@@ -59,8 +61,8 @@ class LocalSettings(BaseSettings):
     @field_validator("var_dir", mode="after")
     @classmethod
     def _apart(cls, value: Path) -> Path:
-        # `make clean` removes folders by their names there, and the project has such folders too.
-        if PROJECT.resolve().is_relative_to((PROJECT / value).resolve()):
+        # `ieum clean` removes folders by their names there, and the project has such folders too.
+        if PROJECT.resolve().is_relative_to((HERE / value).resolve()):
             raise ValueError("is the project's own folder or one above it; expected a folder for data alone")
         return value
 
@@ -74,7 +76,7 @@ class LocalSettings(BaseSettings):
     @property
     def var(self) -> Path:
         """``var_dir`` as an absolute path."""
-        return PROJECT / self.var_dir
+        return HERE / self.var_dir
 
     @property
     def starts_kafka(self) -> bool:

@@ -199,7 +199,7 @@ class Stack:
         return env
 
     def verifier_environment(self, *, writes: bool = False) -> dict[str, str]:
-        """Return the environment of ``python -m shared.audit``, which reads the audits of all services.
+        """Return the environment of ``ieum audit``, which reads the audits of all services.
 
         ``writes``: of those of its commands that write, as the store's administrator: nobody else may in all of them.
         """
@@ -257,7 +257,7 @@ class Stack:
                 self.run_folder.write(state)
                 said = ""
             except Exception as error:  # a full disk, passwords that others may read: `status` would show this state on
-                if said != (line := f"`make status` shows an earlier state: {type(error).__name__}: {error}"):
+                if said != (line := f"`ieum status` shows an earlier state: {type(error).__name__}: {error}"):
                     said = line
                     self._say(line)
             changed = self._phase_changed.wait(_STATE_EVERY_S)
@@ -280,7 +280,7 @@ class Stack:
             programs.append(plan.kafka_program(self._broker))
         if self.settings.starts_store:
             programs.append(plan.store_program(self._store))
-        if self.settings.starts_mailbox:
+        if self.settings.starts_mailbox and self.services:
             programs.append(plan.mailbox_program(self.settings, self.secrets))
         for service in self.services:
             programs += self._programs_of(service)

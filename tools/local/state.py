@@ -55,7 +55,7 @@ class RunFolder:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             lock.close()
-            raise AlreadyRunningError(f"Ieum already runs from {self._folder.parent}: see `make status`") from None
+            raise AlreadyRunningError(f"Ieum already runs from {self._folder.parent}: see `ieum status`") from None
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
         lock.flush()

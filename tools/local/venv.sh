@@ -24,7 +24,13 @@ fi
 lock=requirements-dev.lock
 stamp=.venv/.made-from
 wanted=$(sha256sum <"$lock" | cut -d' ' -f1)
+# The checkout's own `ieum`, as installing the package makes one.
+ieum() {
+  printf '#!%s\nimport sys\n\nsys.path.insert(0, "%s")\nfrom tools.command.app import entry\n\nentry()\n' "$PWD/.venv/bin/python" "$PWD" >.venv/bin/ieum
+  chmod +x .venv/bin/ieum
+}
 if [[ -f $stamp && $(<"$stamp") == "$wanted" ]] && .venv/bin/python -c '' 2>/dev/null; then
+  [[ -x .venv/bin/ieum ]] || ieum
   exit 0
 fi
 
@@ -46,4 +52,5 @@ if .venv/bin/python -m pip config list | grep -q index-url ||
   echo "pip installs them, in place of uv"
   "${pip[@]}" "$lock"
 fi
+ieum
 echo "$wanted" >"$stamp"

@@ -1,4 +1,4 @@
-"""``python -m tools.monitoring``: rules and dashboards on a real Prometheus over the stack that `make up` started."""
+"""``python -m tools.monitoring``: rules and dashboards on a real Prometheus over the stack that `ieum up` started."""
 
 import sys
 

@@ -52,7 +52,7 @@ def run(say: Callable[[str], None]) -> list[str]:
     """Return the faults, one line each. Raises ``TrialError`` if nothing runs or Prometheus is not installed."""
     state = RunFolder(load(LocalSettings).var / "run").read()
     if state is None:
-        raise TrialError("nothing runs here: make up")
+        raise TrialError("nothing runs here: ieum up")
     binary = shutil.which("prometheus")
     if binary is None:
         raise TrialError("prometheus is not installed (Debian: apt-get install prometheus)")
@@ -71,7 +71,7 @@ def open_form(entries: tuple[ProcessEntry, ...]) -> None:
             try:
                 httpx.get(f"http://{ports.LOOPBACK}:{entry.port}/", timeout=10)
             except httpx.HTTPError as error:
-                raise TrialError(f"intake does not answer ({error}): make doctor") from error
+                raise TrialError(f"intake does not answer ({error}): ieum doctor") from error
 
 
 Ask = Callable[[str], list[dict[str, Any]]]

@@ -1,1 +1,1 @@
-"""A front end that is being tried out: `make sandbox`."""
+"""A front end that is being tried out: `ieum sandbox`."""

@@ -1,4 +1,4 @@
-"""Plant known faults one by one and see that a test catches each: ``make planted``.
+"""Plant known faults one by one and see that a test catches each: ``python -m tools.testing planted``.
 
 ``tests/planted`` holds one patch a fault. Above its diff stand two lines: ``Fault:`` says what is broken, and
 ``Caught by:`` names the tests that must fail. Each fault is planted in a worktree of its own, never here.

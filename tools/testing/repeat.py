@@ -1,8 +1,8 @@
-"""``make repeat N=10``: run the tests of ``make test`` again and again in random order; name what was not always green.
+"""``tools.testing repeat``: the tests of ``make test`` again and again in random order; what was not always green.
 
-``P='tests/browser'``: all tests there instead, also those that ``make test`` leaves out. ``W=1``: with one worker.
+A path such as ``tests/browser``: all tests there instead, also those that ``make test`` leaves out.
 
-``HOG=1`` lets a second process eat one core meanwhile. ``CLOCK=year`` moves the wall clock of tests, services and
+``--hog`` lets a second process eat one core meanwhile. ``--clock`` moves the wall clock of tests, services and
 engines (with libfaketime, from Debian's package ``faketime``) so that the turn of the year in Seoul, which is the turn
 of a month and midnight too, falls into each run, later in each.
 """
@@ -36,7 +36,7 @@ def shifted(number: int) -> dict[str, str]:
     """The environment in which run ``number`` (from 1) meets the turn of the year."""
     library = next((str(found) for pattern in _LIBRARIES for found in Path("/").glob(pattern[1:])), None)
     if library is None:
-        raise NoFaketimeError("CLOCK=year needs libfaketime: apt-get install faketime")
+        raise NoFaketimeError("--clock needs libfaketime: apt-get install faketime")
     now = SystemClock().now()
     turn = datetime(now.astimezone(SEOUL).year + 1, 1, 1, tzinfo=SEOUL)
     ahead = (turn - number * _STEP) - now
@@ -55,7 +55,7 @@ def _steady_waits() -> Path:
     try:
         subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", made, _WAITS], check=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        raise NoFaketimeError("CLOCK=year needs a C compiler: apt-get install gcc libc6-dev") from error
+        raise NoFaketimeError("--clock needs a C compiler: apt-get install gcc libc6-dev") from error
     return made
 
 

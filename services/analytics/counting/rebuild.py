@@ -1,16 +1,15 @@
-"""Count the whole log anew beside the running service, compare, swap: ``services.analytics.counting.rebuild``.
+"""Count the whole log anew beside the running service, compare, swap: ``ieum rebuild``.
 
 Prints every cell counted differently and then leaves the old generation in place (status 1), unless ``--accept``.
 ``--back`` lets the generation before the present one serve again. ``--as-of NAME`` counts up to where the topics were
 when a release was made, prints the national sums of then and changes nothing. Killed at any point, the generation that
-served goes on serving. Status 2: it could not begin or end, for example because Kafka is away.
+served goes on serving.
 
 One partition after the other is folded in memory, from its first record to where the serving generation stands, and
 inserted in bulk; what was written meanwhile follows by the same batches as always. Memory holds the facts and cells of
 one partition.
 """
 
-import argparse
 import asyncio
 import resource
 import sys
@@ -42,13 +41,14 @@ from services.analytics.counting.rebuild_repository import (
 )
 from services.analytics.counting.repository import Database, Generation, Position
 from services.analytics.settings import AnalyticsSettings
-from shared import log, process
-from shared.errors import FatalError, IeumError, OutOfSequenceError, PermanentError, TransientError, UnknownTypeError
+from shared import log
+from shared.errors import FatalError, OutOfSequenceError, PermanentError, TransientError, UnknownTypeError
 from shared.events.base import ReportEvent
 from shared.events.centers import CenterChanged
 from shared.kafka.decoding import Blocked, Received, decode_record
 from shared.kafka.reader import PartitionReader
 from shared.mongo import connect
+from shared.progress import Progress, silent
 from shared.settings import KafkaSettings, StoreSettings, load
 from shared.topics import ALERTS, CASES, CENTERS, REPORTS, ROUTINGS, Topic
 
@@ -84,8 +84,10 @@ class Rebuild:
         partitions: int,
         *,
         given_up: Collection[str] = frozenset(),
+        progress: Progress = silent,
     ) -> None:
         self._database = database
+        self._progress = progress
         self._given_up = given_up
         self._partitions = partitions
         self.logs = logs
@@ -123,8 +125,10 @@ class Rebuild:
         partitions = sorted(used | set(range(self._partitions)))
         generation = await begin(self._database, partitions)
         started, events = perf_counter(), 0
+        total = sum(upto.values())
         for partition in partitions:
             events += await self._partition(generation, partition, upto)
+            self._progress(events, total)
         events += await self._centers(generation, upto.get((CENTERS.name, 0), 0))
         return generation, events, perf_counter() - started
 
@@ -226,30 +230,19 @@ def _cells(facts: Iterable[Fact], partition: int) -> tuple[Cells, Cells]:
     return days, months
 
 
-FAILED: Final = 2
 _SHOWN: Final = 200
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line, do it, print; the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m services.analytics.counting.rebuild", description=__doc__)
-    one = parser.add_mutually_exclusive_group()
-    one.add_argument("--accept", action="store_true", help="swap even where cells differ")
-    one.add_argument("--back", action="store_true", help="the generation before serves again")
-    one.add_argument("--as-of", metavar="NAME", help="a release whose numbers are to be counted again")
-    chosen = parser.parse_args(arguments)
+def main(*, accept: bool = False, back: bool = False, name: str | None = None, progress: Progress = silent) -> int:
+    """Do one of these and print; the exit status."""
     log.configure("analytics-rebuild", "INFO")
-    try:
-        return asyncio.run(_run(accept=chosen.accept, back=chosen.back, name=chosen.as_of))
-    except IeumError as error:
-        sys.stderr.write(f"{error}\n")
-        return FAILED
+    return asyncio.run(_run(progress, accept=accept, back=back, name=name))
 
 
-async def _run(*, accept: bool, back: bool, name: str | None) -> int:
+async def _run(progress: Progress, *, accept: bool, back: bool, name: str | None) -> int:
     settings = load(KafkaSettings)
     database = connect(load(StoreSettings), "analytics")
-    async with rebuild_of(settings, database, load(AnalyticsSettings).given_up()) as rebuild:
+    async with rebuild_of(settings, database, load(AnalyticsSettings).given_up(), progress) as rebuild:
         if back:
             before, now = await rebuild.back()
             _say(f"generation {now} serves again, brought up to date; generation {before} is kept")
@@ -264,7 +257,7 @@ async def _run(*, accept: bool, back: bool, name: str | None) -> int:
 
 @asynccontextmanager
 async def rebuild_of(
-    settings: KafkaSettings, database: Database, given_up: Collection[str] = frozenset()
+    settings: KafkaSettings, database: Database, given_up: Collection[str] = frozenset(), progress: Progress = silent
 ) -> AsyncIterator[Rebuild]:
     """A rebuild with readers of its topics, connected."""
     async with AsyncExitStack() as stack:
@@ -272,7 +265,7 @@ async def rebuild_of(
         for reader in logs.values():
             stack.push_async_callback(reader.stop)
             await reader.start()
-        yield Rebuild(database, logs, settings.topic_partitions, given_up=given_up)
+        yield Rebuild(database, logs, settings.topic_partitions, given_up=given_up, progress=progress)
 
 
 async def _as_of(rebuild: Rebuild, database: Database, name: str) -> int:
@@ -307,7 +300,3 @@ def peak_mb() -> float:
 
 def _say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
-
-
-if __name__ == "__main__":
-    process.run_command(main)

@@ -1,11 +1,10 @@
-"""Take published yearly figures into the store, all or nothing: ``services.analytics.dashboard.load_history FILE``.
+"""Take published yearly figures into the store, all or nothing: ``ieum load-history FILE``.
 
 The file has the columns of ``data/published-figures.csv``. With a single bad row nothing is loaded, every bad row is
-listed with its line and reason, and the status is 1. A file that was loaded before is replaced. Status 2: the file or
+listed with its line and reason, and the status is 1. A file that was loaded before is replaced. Status 75: the file or
 the store cannot be reached.
 """
 
-import argparse
 import asyncio
 import sys
 from collections import Counter
@@ -22,16 +21,12 @@ from shared.mongo import connect
 from shared.settings import StoreSettings, load
 
 REFUSED: Final = 1
-FAILED: Final = 2
 _LARGEST: Final = 5_000_000
 """Bytes; the published figures of eight years have 40,000."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line, read, load, print; the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m services.analytics.dashboard.load_history", description=__doc__)
-    parser.add_argument("file", type=Path)
-    file: Path = parser.parse_args(arguments).file
+def main(file: Path) -> int:
+    """Read, load, print; the exit status."""
     log.configure("analytics-history", "WARNING")
     try:
         rows = read(_text(file))
@@ -41,12 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return REFUSED
     except (OSError, ValueError) as error:
         sys.stderr.write(f"{file} cannot be read: {error}\n")
-        return FAILED
+        return process.EXIT_AWAY
     try:
         replaced = asyncio.run(_load(rows))
     except IeumError as error:
         sys.stderr.write(f"nothing was loaded: {error}\n")
-        return FAILED
+        return process.EXIT_AWAY
     sys.stdout.writelines(f"{line}\n" for line in result_lines(rows, replaced))
     return 0
 
@@ -77,7 +72,3 @@ def result_lines(rows: Sequence[PublishedFigure], replaced: int) -> list[str]:
         if row.status in {"conflict", "not found"}
     ]
     return [*lines, f"{replaced} figures were there before and were replaced" if replaced else "none were there before"]
-
-
-if __name__ == "__main__":
-    process.run_command(main)

@@ -133,7 +133,7 @@ def router(
             said = gettext_noop("Kafka or the store does not answer. What went back stays there; please try again.")
             raise Problem(503, "unavailable", said, retry_after=_RETRY_S) from None
         except ForbiddenError:
-            said = gettext_noop("Kafka does not allow this service to write there. Use “make redrive” instead.")
+            said = gettext_noop("Kafka does not allow this service to write there. Use “ieum redrive” instead.")
             raise Problem(503, "forbidden_by_kafka", said) from None
         if sent is None:
             said = gettext_noop("Somebody is sending these records back at this moment.")

@@ -1,6 +1,8 @@
 """Decide which sign-ins and sign-outs at the provider count, read its claims, and check its addresses. Pure."""
 
+import base64
 import hashlib
+import hmac
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
@@ -19,7 +21,56 @@ LOGOUT_LASTS_S: Final = 300
 _LOGOUT: Final = "http://schemas.openid.net/event/backchannel-logout"
 _LOGOUT_TYPES: Final = frozenset({"jwt", "logout+jwt"})
 _LONGEST: Final = 256
+_NEVER: Final = 1 << 60
 _HERE: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def code_challenge(verifier: str) -> str:
+    """What the provider is told of the verifier that comes with the code (RFC 7636, S256)."""
+    return _base64url(hashlib.sha256(verifier.encode()).digest())
+
+
+def id_token_counts(
+    header: Mapping[str, object],
+    claims: Mapping[str, object],
+    *,
+    issuer: str,
+    client: str,
+    nonce: str,
+    access_token: str,
+    now: int,
+) -> bool:
+    """Whether an ID token, its signature being right, answers this sign-in (OpenID Connect Core 1.0, 3.1.3.7)."""
+    audiences, party, subject = values_of(claims, "aud"), claims.get("azp"), claims.get("sub")
+    said = claims.get("nonce")
+    return (
+        claims.get("iss") == issuer
+        and client in audiences
+        # One for several names for whom it was made.
+        and (party == client or (party is None and audiences == (client,)))
+        and isinstance(subject, str)
+        and subject != ""
+        and _lies_between(now, claims.get("exp"), _NEVER)
+        and _lies_between(0, claims.get("iat"), now)
+        and _lies_between(0, claims.get("nbf", 0), now)
+        and isinstance(said, str)
+        and hmac.compare_digest(said.encode(), nonce.encode())
+        and (not access_token or _belongs(claims.get("at_hash"), access_token, header.get("alg")))
+    )
+
+
+def _belongs(at_hash: object, access_token: str, algorithm: object) -> bool:
+    """Whether the access token is the one this ID token came with, where it says so: half of a digest (3.1.3.6)."""
+    if at_hash is None:
+        return True
+    digest = hashlib.sha512 if algorithm == "EdDSA" else hashlib.sha256
+    whole = digest(access_token.encode()).digest()
+    half = _base64url(whole[: len(whole) // 2])
+    return isinstance(at_hash, str) and hmac.compare_digest(half.encode(), at_hash.encode())
+
+
+def _base64url(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def has_second_factor(acr: object, amr: object, wanted_acr: str) -> bool:

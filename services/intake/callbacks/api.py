@@ -42,7 +42,7 @@ def webhooks() -> APIRouter:
             ),
         ],
     ) -> None:
-        """Sent to the address that an operator set (`make callback`), about reports sent with `Ieum-Callback`.
+        """Sent to the address that an operator set (`ieum client callback`), about reports sent with `Ieum-Callback`.
 
         At least once, in the order of `sequence` for each report; tell doubles by `webhook-id`. It says what the
         receipt would show and no more: nothing while the status needs the reporter's word, and after `handed_over` and

@@ -1,11 +1,10 @@
-"""Checks or signs what steers reports: ``python -m services.intake.encryption.authenticate check | sign``.
+"""Checks or signs what steers reports: ``ieum reports check``, ``ieum reports sign REPORT``.
 
 Intake goes on running. ``check`` names each that is not as intake wrote it, and ends with 1 if there is one. What was
-changed is signed by its name alone (``sign REPORT``), by somebody who has looked at it. Each is in the audit. All of it
+changed is signed by its name alone, by somebody who has looked at it. Each is in the audit. All of it
 goes for front ends too, which are named ``client:ID``.
 """
 
-import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
@@ -28,26 +27,17 @@ ACTION: Final = "reports.sign"
 CLIENT_ACTION: Final = "clients.sign"
 _CLIENT: Final = "client:"
 _LEFT: Final = 1
-_AWAY: Final = 2
 
 
-def main(arguments: Sequence[str]) -> int:
-    """0: all reports are as intake wrote them; 1: some are not; 2: the store does not answer (run it again)."""
-    parser = argparse.ArgumentParser(prog="python -m services.intake.encryption.authenticate", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("check", help="name the reports and front ends that were changed by hand")
-    signing = commands.add_parser("sign", help="sign reports and front ends as they now are")
-    signing.add_argument(
-        "reports", nargs="+", help="what somebody has looked at: ids of reports, client:ID for front ends"
-    )
-    given = parser.parse_args(arguments)
+def main(signed: Sequence[str] | None) -> int:
+    """Check everything, or sign what is named. 0: all are as intake wrote them; 1: some are not; 75: no answer."""
     settings, store = load(IntakeSettings), load(StoreSettings)
     log.configure("intake-authenticate", settings.log_level)
     try:
-        return asyncio.run(run(settings, store, SystemClock(), given.reports if given.command == "sign" else None))
+        return asyncio.run(run(settings, store, SystemClock(), signed))
     except TransientError as error:
         sys.stderr.write(f"{error}; run it again\n")
-        return _AWAY
+        return process.EXIT_AWAY
 
 
 async def run(settings: IntakeSettings, store: StoreSettings, clock: Clock, wanted: Sequence[str] | None) -> int:
@@ -96,7 +86,3 @@ async def _noted(audit: AuditLog, clock: Clock, report_id: str | None, **detail:
             detail=detail,
         )
     )
-
-
-if __name__ == "__main__":
-    process.run_command(lambda: main(sys.argv[1:]))

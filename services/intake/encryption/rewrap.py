@@ -1,4 +1,4 @@
-"""Wraps every report's key with the current master key: ``python -m services.intake.encryption.rewrap``.
+"""Wraps every report's key with the current master key: ``ieum keys rewrap-reports``.
 
 Intake goes on running.
 
@@ -6,11 +6,9 @@ Before it, every intake must have been restarted with the new master key first a
 After it has ended with 0, the old one may be destroyed, backups included: until then it opens every report.
 """
 
-import argparse
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Sequence
 from typing import Final
 
 from services.intake.encryption.repository import Rewrapped, Wrappings
@@ -22,28 +20,25 @@ from shared.clock import Clock, SystemClock
 from shared.encryption import Keyring
 from shared.errors import TransientError
 from shared.key_setting import key_bytes
+from shared.progress import Progress, silent
 from shared.settings import StoreSettings, load
 
 ACTION: Final = "keys.rotate"
 _NOT_DONE: Final = 1
-_AWAY: Final = 2
 
 
-def main(arguments: Sequence[str]) -> int:
-    """0: all are wrapped with the current key; 1: some are not; 2: the store does not answer (run it again)."""
-    argparse.ArgumentParser(prog="python -m services.intake.encryption.rewrap", description=__doc__).parse_args(
-        arguments
-    )
+def main(progress: Progress) -> int:
+    """0: all are wrapped with the current key; 1: some are not; 75: the store does not answer (run it again)."""
     settings, store = load(IntakeSettings), load(StoreSettings)
     log.configure("intake-rotate", settings.log_level)
     try:
-        return asyncio.run(rotate(settings, store, SystemClock()))
+        return asyncio.run(rotate(settings, store, SystemClock(), progress))
     except TransientError as error:
         sys.stderr.write(f"{error}; run it again, it goes on where it was\n")
-        return _AWAY
+        return process.EXIT_AWAY
 
 
-async def rotate(settings: IntakeSettings, store: StoreSettings, clock: Clock) -> int:
+async def rotate(settings: IntakeSettings, store: StoreSettings, clock: Clock, progress: Progress = silent) -> int:
     """Count, wrap anew, count again; says all of it on standard output."""
     keyring = Keyring([key_bytes(key) for key in (settings.master_key, *settings.retired_master_keys)])
     database = mongo.connect(store, "intake")
@@ -57,10 +52,11 @@ async def rotate(settings: IntakeSettings, store: StoreSettings, clock: Clock) -
         print(f"refused: no setting holds the master key {', '.join(sorted(unknown))}; nothing was changed", flush=True)
         return _NOT_DONE
     await _noted(audit, clock, AuditOutcome.DONE, step="begun", to=keyring.current)
-    last = Rewrapped()
+    last, total = Rewrapped(), before.total() - before[keyring.current]
     async for so_far in wrappings.rewrap(keyring):
         last = so_far
-        print(f"{so_far.done} wrapped anew", flush=True)
+        progress(so_far.done, total)
+    print(f"{last.done} wrapped anew", flush=True)
     after = await wrappings.count()
     left = sum(after.values()) - after[keyring.current]
     await _noted(audit, clock, AuditOutcome.DONE, step="ended", done=str(last.done), left=str(left))
@@ -86,7 +82,3 @@ def _table(when: str, counts: Counter[str], keyring: Keyring) -> str:
         for key_id in sorted({*counts, keyring.current})
     ]
     return "\n".join(rows)
-
-
-if __name__ == "__main__":
-    process.run_command(lambda: main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""``python -m services.intake.proofs.cli FILE --key proof-key.json``: check a proof.
+"""``ieum proof FILE --key proof-key.json``: check a proof.
 
 Needs no network.
 
@@ -8,7 +8,6 @@ receipt page. Says it in Korean and English. Ends with 0: signed by one of the k
 cannot be used.
 """
 
-import argparse
 import base64
 import binascii
 import json
@@ -26,18 +25,14 @@ _NOT_REAL: Final = 1
 _UNUSABLE: Final = 2
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(file: Path, key: Path) -> int:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m services.intake.proofs.cli", description=__doc__)
-    parser.add_argument("file", type=Path, help="holds the proof")
-    parser.add_argument("--key", type=Path, required=True, help="holds the published key or keys, as JSON")
-    given = parser.parse_args(arguments)
     try:
-        text = given.file.read_text(encoding="utf-8", errors="replace")
-        keys = public_keys(given.key.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8", errors="replace")
+        keys = public_keys(key.read_text(encoding="utf-8"))
     except (OSError, ValueError, KeyError, TypeError, binascii.Error) as error:
         # Of what a person wrote nothing is repeated; an OSError names the file.
-        said = str(error) if isinstance(error, OSError) else f"{given.key} holds no published key"
+        said = str(error) if isinstance(error, OSError) else f"{key} holds no published key"
         sys.stderr.write(f"{said}\n")
         return _UNUSABLE
     stated = verified(text, keys)
@@ -61,7 +56,3 @@ def public_keys(published: str) -> list[bytes]:
     if not keys or any(len(key) != proof_rules.PUBLIC_KEY_BYTES for key in keys):
         raise ValueError("no key")
     return keys
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -1,15 +1,13 @@
 """Tell a restored store what was withdrawn, taken back and destroyed after its backup.
 
-``python -m services.intake.retention.replay`` reads the erasure register; for each report that the store still holds
+``ieum replay erasures`` reads the erasure register; for each report that the store still holds
 as it was before, the withdrawal is made again (its event becomes pending, so that contact stops), or undone again, and
 the key is destroyed again. Doing it twice changes nothing. Intake does the same at every start, before it shows or
 accepts anything, for the time that backups live.
 """
 
-import argparse
 import asyncio
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -42,7 +40,6 @@ _JOB: Final = "restore"
 _REASON: Final = "erasure_register"
 LEFT: Final = 3
 """Status 1 is what Python ends an error with that nobody caught: then nothing may have been made again."""
-_AWAY: Final = 2
 _log = log.get(__name__)
 
 
@@ -156,18 +153,18 @@ def _newest(word: LastWord, since: datetime) -> bool:
     return any(entry is not None and entry.at >= since for entry in word)
 
 
-def main(arguments: Sequence[str]) -> int:
-    """0: the store is as the register says; 3: some reports are not; 2: store or register do not answer."""
-    parser = argparse.ArgumentParser(prog="python -m services.intake.retention.replay", description=__doc__)
-    parser.add_argument("--restored", metavar="BACKUP", help="note in the audit that this backup was restored")
-    given = parser.parse_args(arguments)
+def main(restored: str | None) -> int:
+    """0: the store is as the register says; 3: some reports are not; 75: store or register do not answer.
+
+    ``restored`` is the name of a backup that was put back: the audit notes it.
+    """
     settings, store = load(IntakeSettings), load(StoreSettings)
     log.configure("intake-replay", settings.log_level)
     try:
-        return asyncio.run(run(settings, store, SystemClock(), given.restored))
+        return asyncio.run(run(settings, store, SystemClock(), restored))
     except (TransientError, FatalError) as error:
         sys.stderr.write(f"{error}; run it again, it goes on where it was\n")
-        return _AWAY
+        return process.EXIT_AWAY
 
 
 async def run(settings: IntakeSettings, store: StoreSettings, clock: Clock, restored: str | None) -> int:
@@ -189,7 +186,3 @@ async def run(settings: IntakeSettings, store: StoreSettings, clock: Clock, rest
     for report_id in done.left:
         sys.stdout.write(f"left: {report_id}\n")
     return LEFT if done.left else 0
-
-
-if __name__ == "__main__":
-    process.run_command(lambda: main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""Publish what is true of named reports anew: ``python -m services.intake.submissions.republish REPORT …``.
+"""Publish what is true of named reports anew: ``ieum republish REPORT …``.
 
 For a report of which a dead letter was sent back behind a later event, and so was passed over. Send all its dead
 letters back before: what comes behind this is passed over as well. And for one whose events the log has lost. Each
@@ -8,7 +8,6 @@ Where routing still has a report as withdrawn that was taken up again, ``report.
 running and publishes them within seconds. Each report is in the audit.
 """
 
-import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
@@ -38,21 +37,17 @@ from shared.settings import StoreSettings, load
 
 ACTION: Final = "reports.republish"
 _LEFT: Final = 1
-_AWAY: Final = 2
 
 
-def main(arguments: Sequence[str]) -> int:
-    """0: all are published anew; 1: some are not, and why is said; 2: store or register do not answer."""
-    parser = argparse.ArgumentParser(prog="python -m services.intake.submissions.republish", description=__doc__)
-    parser.add_argument("reports", nargs="+", help="ids of reports")
-    given = parser.parse_args(arguments)
+def main(reports: Sequence[str]) -> int:
+    """0: all are published anew; 1: some are not, and why is said; 75: store or register do not answer."""
     settings, store = load(IntakeSettings), load(StoreSettings)
     log.configure("intake-republish", settings.log_level)
     try:
-        return asyncio.run(run(settings, store, SystemClock(), given.reports))
+        return asyncio.run(run(settings, store, SystemClock(), reports))
     except (TransientError, OSError) as error:
         sys.stderr.write(f"{error}; run it again for the reports that are not named above\n")
-        return _AWAY
+        return process.EXIT_AWAY
 
 
 async def run(settings: IntakeSettings, store: StoreSettings, clock: Clock, wanted: Sequence[str]) -> int:
@@ -119,7 +114,3 @@ def _records(document: Document, now: datetime) -> list[Record]:
         # Behind the facts: it must not come back to a centre that was declined meanwhile.
         said.append(ReportReinstated(report_id=report_id, intake_version=version + 1, reinstated_at=now))
     return [events.record_of(event, now, trace.current()) for event in said]
-
-
-if __name__ == "__main__":
-    process.run_command(lambda: main(sys.argv[1:]))

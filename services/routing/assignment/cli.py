@@ -1,15 +1,13 @@
-"""``python -m services.routing.assignment.cli``: decide every decision of a span again from what it recorded.
+"""``ieum replay decisions``: decide every decision of a span again from what it recorded.
 
 Prints 0 differences, or the first of them and ends with 1. Prints numbers, centres and reasons; of a report nothing but
 its id, and only where its record does not replay.
-Days and moments are Seoul time unless they name a zone; a day as the end means all of it. Ends with 2 where it cannot
-begin: an argument that says nothing, Kafka away.
+Days and moments are Seoul time unless they name a zone; a day as the end means all of it.
 """
 
-import argparse
 import asyncio
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import aclosing
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -17,54 +15,40 @@ from typing import Final
 
 from services.routing.assignment.replay import Decided, Replay, Span
 from services.routing.settings import RoutingSettings
-from shared import log, process
+from shared import log
 from shared import settings as configuration
 from shared.centers import PACKAGED, from_folder
 from shared.clock import SEOUL
-from shared.errors import IeumError, PermanentError, UnknownTypeError
+from shared.errors import PermanentError, UnknownTypeError
 from shared.events.envelope import header_map
 from shared.events.routings import ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
 from shared.kafka.decoding import RawRecord, decode_record
 from shared.kafka.reader import PartitionReader
+from shared.progress import Progress, silent
 from shared.settings import KafkaSettings
 from shared.topics import ROUTINGS
 
-CANNOT_BEGIN: Final = 2
 _DAY: Final = timedelta(days=1)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line, replay, print; the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m services.routing.assignment.cli", description=__doc__)
-    parser.add_argument("--from", dest="since", default="", metavar="DAY|MOMENT", help="nothing: from the beginning")
-    parser.add_argument("--to", dest="until", default="", metavar="DAY|MOMENT", help="nothing: to the end")
-    parser.add_argument("--tables", type=Path, default=None, metavar="FOLDER", help="as ROUTING_TABLES_DIR")
-    chosen = parser.parse_args(arguments)
-    try:
-        span = span_of(chosen.since, chosen.until)
-    except ValueError as error:
-        sys.stderr.write(f"{error}\n")
-        return CANNOT_BEGIN
+def main(span: Span, tables: Path | None, progress: Progress) -> int:
+    """Replay and print; the exit status. Raises ``TransientError`` where Kafka is away."""
     log.configure("routing-replay", "WARNING")
-    folder = chosen.tables or configuration.load(RoutingSettings).tables_dir
+    folder = tables or configuration.load(RoutingSettings).tables_dir
     sets = PACKAGED if folder is None else from_folder(folder)
     for fault in sets.faults:
         sys.stderr.write(f"the folder of tables was refused: {fault}\n")
     found = Replay(known=sets.known)
-    try:
-        asyncio.run(_replay(configuration.load(KafkaSettings), span, found))
-    except IeumError as error:
-        sys.stderr.write(f"{error}\n")
-        return CANNOT_BEGIN
+    asyncio.run(_replay(configuration.load(KafkaSettings), span, found, progress))
     sys.stdout.writelines(f"{line}\n" for line in result_lines(span, found))
     return int(found.differences > 0)
 
 
-async def _replay(settings: KafkaSettings, span: Span, into: Replay) -> None:
+async def _replay(settings: KafkaSettings, span: Span, into: Replay, progress: Progress) -> None:
     reader = PartitionReader(settings, ROUTINGS)
     await reader.start()
     try:
-        await read(reader, span, into)
+        await read(reader, span, into, progress)
     finally:
         await reader.stop()
 
@@ -75,15 +59,18 @@ UNREADABLE: Final = "records nobody can read"
 UNKNOWN_TYPE: Final = "records of a newer build"
 
 
-async def read(reader: PartitionReader, span: Span, into: Replay) -> None:
+async def read(reader: PartitionReader, span: Span, into: Replay, progress: Progress = silent) -> None:
     """Decide every decision of the span again, also those that came second: they were decided all the same.
 
     Raises ``TransientError`` when Kafka does not answer, ``FatalError`` where the log was cut.
     """
     ends = await reader.ends(await reader.partitions())
+    seen, total = 0, sum(ends.values())
     # Closed at once when anything raises: the iterator holds the reader.
     async with aclosing(reader.read({partition: (0, end) for partition, end in ends.items()})) as records:
         async for raw in records:
+            seen += 1
+            progress(seen, total)
             if not _may_be_meant(raw, span):
                 continue
             event = _event(raw, into)
@@ -115,9 +102,9 @@ def _event(raw: RawRecord, into: Replay) -> object:
 
 def span_of(since: str, until: str) -> Span:
     """The span two arguments mean; empty ones are without end. Raises ``ValueError`` with a line to print."""
-    found = Span(_moment("FROM", since, end=False), _moment("TO", until, end=True))
+    found = Span(_moment("--from", since, end=False), _moment("--to", until, end=True))
     if found.since is not None and found.until is not None and found.since >= found.until:
-        raise ValueError(f"FROM={since} is not before TO={until}")
+        raise ValueError(f"--from {since} is not before --to {until}")
     return found
 
 
@@ -131,7 +118,7 @@ def _moment(name: str, text: str, *, end: bool) -> datetime | None:
         return moment + _DAY if day and end else moment
     except (ValueError, OverflowError):
         raise ValueError(
-            f"{name}={text} is neither a day nor a moment; write 2026-11-24 or 2026-11-24T09:30 (Seoul time), "
+            f"{name} {text} is neither a day nor a moment; write 2026-11-24 or 2026-11-24T09:30 (Seoul time), "
             f"or with a zone 2026-11-24T00:30Z"
         ) from None
 
@@ -165,7 +152,3 @@ def _sum(found: Replay) -> str:
 
 def _edge(moment: datetime | None, otherwise: str) -> str:
     return otherwise if moment is None else f"{moment.astimezone(SEOUL):%Y-%m-%d %H:%M} (Seoul)"
-
-
-if __name__ == "__main__":
-    process.run_command(main)

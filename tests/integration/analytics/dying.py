@@ -116,6 +116,6 @@ def arm_counting(folder: Path) -> None:
 if __name__ == "__main__":
     if sys.argv[1] == "rebuild":
         arm_rebuild(sys.argv[2])
-        sys.exit(rebuild.main([]))
+        sys.exit(rebuild.main())
     arm_counting(Path(sys.argv[2]))
     process.run(main.run)

@@ -30,7 +30,7 @@ from tools.local.engines import Running
 
 pytestmark = pytest.mark.timeout(480)
 
-REBUILD = "services.analytics.counting.rebuild"
+REBUILD = ("tools.command", "rebuild")
 
 
 class Ground:
@@ -44,7 +44,7 @@ class Ground:
         self.published = 0
 
     async def rebuild(self, *arguments: str) -> Ended:
-        return await command(self.bus, self.store, REBUILD, *arguments)
+        return await command(self.bus, self.store, *REBUILD, *arguments)
 
     async def publish(self, reports: range, seed: int) -> None:
         topics = awkward(reports, random.Random(seed))
@@ -182,12 +182,12 @@ async def test_the_numbers_of_a_past_release_can_be_counted_again(ground: Ground
     ended = await ground.rebuild("--as-of", "an audit")
     assert (ended.status, f"counted {reports}" in ended.said) == (0, True), ended.said
     ended = await ground.rebuild("--back")
-    assert (ended.status, "there is no generation to go back to" in ended.said) == (2, True), ended.said
+    assert (ended.status, "there is no generation to go back to" in ended.said) == (1, True), ended.said
     nowhere = ground.bus.model_copy(update={"bootstrap_servers": "127.0.0.1:9"})
-    ended = await command(nowhere, ground.store, REBUILD)
-    assert (ended.status, "connecting a reader" in ended.said) == (2, True), ended.said
+    ended = await command(nowhere, ground.store, *REBUILD)
+    assert (ended.status, "connecting a reader" in ended.said) == (75, True), ended.said
     ended = await ground.rebuild("--as-of", "no audit")
-    assert (ended.status, "there are: " in ended.said) == (2, True), ended.said
+    assert (ended.status, "there are: " in ended.said) == (1, True), ended.said
     with pytest.raises(FatalError, match=r"there are: .*an audit"):
         await remembered(database, "2025")
     await ground.right()

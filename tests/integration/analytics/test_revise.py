@@ -31,7 +31,7 @@ from tools.local.engines import Running
 pytestmark = pytest.mark.timeout(480)
 
 MONTH: Final = "2026-08"
-REVISE: Final = "services.analytics.releases.revise"
+REVISE: Final = ("tools.command", "revise")
 WHY: Final = "부산과 경기에 잘못 센 신고를 바로잡았습니다."
 WRONG: Final = MonthCounts(
     MONTH,
@@ -102,14 +102,14 @@ async def test_a_wrong_month_is_released_once_more_as_it_was_when_it_closed(
     before = await register.entries()
     assert newest(before, MONTH).tables[BY_CENTER]["total"] == 900
     told = (MONTH, "--why-ko", WHY, "--why-en", "Counted twice.")
-    dry = await command(bus_settings, store_settings, REVISE, *told, "--dry-run")
+    dry = await command(bus_settings, store_settings, *REVISE, *told, "--dry-run")
     assert (dry.status, f"{MONTH}: revision 1 would be released; what differs: {BY_CENTER}" in dry.said) == (0, True), (
         dry
     )
     assert newest(await register.entries(), MONTH).revision == 0
 
     async def revised() -> Ended | None:
-        ended = await command(bus_settings, store_settings, REVISE, *told)
+        ended = await command(bus_settings, store_settings, *REVISE, *told)
         # The process that runs may not be through with all the months there have been since.
         return None if "somebody released in between: run it again" in ended.said else ended
 
@@ -122,7 +122,7 @@ async def test_a_wrong_month_is_released_once_more_as_it_was_when_it_closed(
     assert [month.tables[name]["total"] for name in (BY_CENTER, TIME_TABLE, OUTCOME_TABLE)] == [reports] * 3
     assert newest(entries, "2026-Q3").months == (MONTH,)
     assert len(await register.counted_reports(MONTH) or ()) == reports, "the bulletin compares with the correction"
-    again = await command(bus_settings, store_settings, REVISE, *told)
+    again = await command(bus_settings, store_settings, *REVISE, *told)
     assert (again.status, "nothing to correct" in again.said) == (1, True), again
 
     async def told_in_the_report() -> bool:

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from shared.audit import chain, published
-from shared.audit.command import main
 from shared.audit.published import AnchorPublisher
 from shared.audit.store import RESTORED, AuditLog
 from shared.clock import SystemClock
@@ -18,6 +17,7 @@ from shared.mongo import Document
 from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.audit.lines import NOW, VERIFIER, entry, filled, opened
 from tests.support.clock import ManualClock
+from tools.command import main
 
 State = list[list[Document]]
 
@@ -48,7 +48,7 @@ async def test_a_store_rolled_back_with_all_its_heads_is_found_and_a_restore_tha
     monkeypatch.setenv("IEUM_AUDIT_ANCHORS", str(tmp_path / "published"))
 
     async def command(*words: str) -> tuple[int, str]:
-        code = await asyncio.to_thread(main, words)
+        code = await asyncio.to_thread(main, ("audit", *words))
         return code, capsys.readouterr().out
 
     async def verified() -> tuple[int, str]:

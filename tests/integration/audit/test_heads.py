@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from shared import mongo
-from shared.audit.command import main
 from shared.audit.store import BEGUN, AuditLog, begin
 from shared.clock import SystemClock
 from shared.mongo import Document
 from shared.settings import StoreSettings
 from tests.integration.audit.lines import KEYS, VERIFIER, entry, filled, kinds
+from tools.command import main
 
 
 @pytest.fixture
@@ -30,9 +30,9 @@ class Proof:
         self.folder = folder
 
     async def __call__(self, folder: Path | None = None) -> int:
-        return await asyncio.to_thread(
-            main, ["verify", "--without-topic", "--service", "intake", "--heads", str(folder or self.folder)]
-        )
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setenv("IEUM_AUDIT_HEADS", str(folder or self.folder))
+            return await asyncio.to_thread(main, ["audit", "verify", "--without-topic", "--service", "intake"])
 
 
 def log_of(settings: StoreSettings, heads: Path | None = None) -> AuditLog:

@@ -120,7 +120,7 @@ async def verify(store: StoreSettings, *arguments: str, **settings: str) -> tupl
         "IEUM_AUDIT_VERIFIER_KEY": base64.b64encode(VERIFIER).decode(),
         **settings,
     }
-    return await forking.run(("shared.audit", "verify", "--without-topic", *arguments), env=env)
+    return await forking.run(("tools.command", "audit", "verify", "--without-topic", *arguments), env=env)
 
 
 async def test_whoever_has_a_services_key_removes_no_line_behind_a_mark_before_its_time(

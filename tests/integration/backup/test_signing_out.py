@@ -23,11 +23,11 @@ def test_only_a_command_that_is_told_of_the_restore_makes_a_signing_key_in_a_sto
         stores.mark(client, store_settings, "one")
         database = client[f"{store_settings.database_prefix}identity"]
         before = database.list_collection_names()
-        assert cli.main(["rotate-signing-key", "--at-once"]) == cli.REFUSED
+        assert cli.rotate_signing_key(at_once=True, restored=False) == cli.REFUSED
         said = capsys.readouterr()
         assert "is not finished" in said.err
         assert said.out == ""
         assert database.list_collection_names() == before, "nothing was written"
-        assert cli.main(["rotate-signing-key", "--at-once", "--restored"]) == 0
+        assert cli.rotate_signing_key(at_once=True, restored=True) == 0
         assert json.loads(capsys.readouterr().out)["kid"]
         assert stores.marked(client, store_settings), "only the restore's end opens it"

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from tools.demo import people
-from tools.demo.__main__ import demonstrate
+from tools.demo.command import demonstrate
 from tools.demo.settings import DemoSettings
 from tools.local.settings import LocalSettings
 from tools.local.stack import Stack

@@ -3,7 +3,7 @@
 import asyncio
 import html
 import re
-from argparse import Namespace
+from dataclasses import replace
 from typing import NamedTuple
 from unittest.mock import AsyncMock
 
@@ -300,13 +300,13 @@ async def test_who_makes_an_administrator_at_night_is_told_that_the_name_is_take
     if state == "disabled":
         await identity.person("central", "administrator", name="another")
         await identity.accounts.administration.disable(by_command("test"), taken, "left")
-    asked = Namespace(organisation="central", name=None, display=None, another=True, json=True)
-    assert await cli.administrator(identity.accounts, by_command("test"), asked, "https://staff.example") == 1
+    asked, who, where = cli.Administrator("central", another=True), by_command("test"), "https://staff.example"
+    assert await cli.administrator(identity.accounts, who, asked, where, as_json=True) == 1
     said = capsys.readouterr().err
     assert f"admin-central is an account already ({state})" in said
     assert "--name admin-central-2" in said
-    asked.name = "admin-central-2"
-    assert await cli.administrator(identity.accounts, by_command("test"), asked, "https://staff.example") == 0
+    asked = replace(asked, name="admin-central-2")
+    assert await cli.administrator(identity.accounts, who, asked, where, as_json=True) == 0
 
 
 async def test_who_looks_at_anothers_invitation_does_not_know_their_second_factor(identity: Process) -> None:

@@ -193,7 +193,7 @@ async def test_the_command_makes_one_that_works_at_once(harness: IntakeHarness, 
     }
 
     async def run(*arguments: str) -> tuple[int | None, str]:
-        command = (sys.executable, "-m", "services.intake.clients", *arguments)
+        command = (sys.executable, "-m", "tools.command", "client", *arguments)
         process = await asyncio.create_subprocess_exec(
             *command, env=env, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )

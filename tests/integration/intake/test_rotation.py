@@ -45,20 +45,21 @@ def environment(store: StoreSettings, *, retired: bool = True) -> dict[str, str]
 
 
 KILLED = """
-import os, runpy, signal, sys
-write = sys.stdout.write
-def last_words(text):
-    write(text)
-    if "wrapped anew" in text:
-        os.kill(os.getpid(), signal.SIGKILL)
-sys.stdout.write = last_words
-runpy.run_module("services.intake.encryption.rewrap", run_name="__main__")
+import os, signal
+from services.intake.encryption.rewrap import main
+main(lambda done, total: os.kill(os.getpid(), signal.SIGKILL))
 """
 """The command, killed right after its first batch: a kill from outside may come when it has long ended."""
 
 
+REWRAP = ("-m", "tools.command", "keys", "rewrap-reports")
+
+
 async def command(
-    store: StoreSettings, *, retired: bool = True, how: Sequence[str] = ("-m", "services.intake.encryption.rewrap")
+    store: StoreSettings,
+    *,
+    retired: bool = True,
+    how: Sequence[str] = REWRAP,
 ) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,

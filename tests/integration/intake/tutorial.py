@@ -17,13 +17,8 @@ _BLOCK: Final = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _URL: Final = "http://127.0.0.1:8001"
 _CREDENTIAL: Final = "tutorial.…"
 _RECEIPT: Final = "0000-0000-0000-0000"
-_MAKE: Final = """#!/usr/bin/env bash
-# `make -s client N=… S="…"` as the Makefile has it, against the intake of this test.
-set -euo pipefail
-[[ $1 == -s && $2 == client ]]
-scopes=()
-for scope in ${4#S=}; do scopes+=(--scope "$scope"); done
-cd "$ROOT" && exec "$PYTHON" -m services.intake.clients add "${3#N=}" "${scopes[@]}"
+_IEUM: Final = """#!/usr/bin/env bash
+cd "$ROOT" && exec "$PYTHON" -m tools.command "$@"
 """
 LIMIT_S: Final = 240
 
@@ -43,8 +38,8 @@ class Reader:
         self.said: list[str] = []
         tools = folder / "tools"
         tools.mkdir()
-        (tools / "make").write_text(_MAKE)
-        (tools / "make").chmod(0o755)
+        (tools / "ieum").write_text(_IEUM)
+        (tools / "ieum").chmod(0o755)
         clean = shutil.ignore_patterns("node_modules", "dist", "build", "*.egg-info", "__pycache__")
         shutil.copytree(ROOT / "clients", folder / "clients", ignore=clean)
         python = Path(sys.executable).parent

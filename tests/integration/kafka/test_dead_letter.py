@@ -23,17 +23,19 @@ from tests.integration.kafka.tools import (
 from tests.support import forking
 from tests.support.subscribing import subscribe
 from tests.support.waiting import DEADLINE_S
+from tools.local.settings import AS_GIVEN
 
 SECRET = b"not for anybody's eyes"
 
 
 async def command(settings: KafkaSettings, *arguments: str) -> str:
     environment = {
+        AS_GIVEN: "1",
         "KAFKA_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
         "KAFKA_TOPIC_PREFIX": settings.topic_prefix,
         "KAFKA_TOPIC_PARTITIONS": str(settings.topic_partitions),
     }
-    status, said = await forking.run(("shared.kafka.dead_letters", *arguments), env=environment)
+    status, said = await forking.run(("tools.command", "redrive", "reports", *arguments), env=environment)
     assert status == 0, said
     return said
 
@@ -47,7 +49,7 @@ async def test_dead_letters_are_listed_without_their_content_and_sent_back_once(
     async with running(bus):
         await bus.publisher.send(name, 1, [(b"mistaken key", SECRET, headers), (b"k", b"bad", [])])
         await until_committed(bus_settings, "first")
-    listed = await command(bus_settings, "list", "--topic", "reports")
+    listed = await command(bus_settings, "--list")
     assert "2 dead letters" in listed
     assert "reports/1/0" in listed
     assert "invalid" in listed
@@ -55,18 +57,18 @@ async def test_dead_letters_are_listed_without_their_content_and_sent_back_once(
     assert SECRET.decode() not in listed
     assert "mistaken key" not in listed
 
-    tried = await command(bus_settings, "redrive", "--topic", "reports", "--dry-run")
+    tried = await command(bus_settings, "--dry-run")
     assert "2 dead letters would be sent back" in tried
     assert len(await log_of(bus_settings, name)) == 2
 
-    assert "1 dead letters sent back" in await command(bus_settings, "redrive", "--topic", "reports", "--limit", "1")
-    assert "1 dead letters sent back" in await command(bus_settings, "redrive", "--topic", "reports")
-    assert "0 dead letters sent back" in await command(bus_settings, "redrive", "--topic", "reports")
+    assert "1 dead letters sent back" in await command(bus_settings, "--limit", "1")
+    assert "1 dead letters sent back" in await command(bus_settings)
+    assert "0 dead letters sent back" in await command(bus_settings)
     found = await log_of(bus_settings, name)
     assert [(r.partition, r.key, r.value) for r in found[2:]] == [(1, b"mistaken key", SECRET), (1, b"k", b"bad")]
     assert list(found[2].headers) == headers
 
-    again = await command(bus_settings, "redrive", "--topic", "reports", "--from", "1")
+    again = await command(bus_settings, "--from", "1")
     assert "1 dead letters sent back" in again
     assert len(await dead_letters(bus_settings)) == 2
 
@@ -149,7 +151,7 @@ async def test_only_what_equals_the_record_at_its_origin_is_sent_back(bus_settin
             (b"k", b"original", [("ce_type", b"t")]),
         ]
         await bus.publisher.send(dead, 1, [*forged, letter(b"original", 1, "0")])
-    said = await command(bus_settings, "redrive", "--topic", "reports")
+    said = await command(bus_settings)
     assert said.count("not sent back, ") == len(forged)
     assert "1 dead letters sent back" in said
     for why in (
@@ -176,7 +178,7 @@ async def test_a_record_as_large_as_a_batch_is_dead_without_its_value_and_stays_
     [letter] = await dead_letters(bus_settings)
     assert (letter.key, letter.value) == (b"k", None)
     assert dict(letter.headers)["dead_value_left_out"] == str(MAX_BATCH_BYTES - 200).encode()
-    said = await command(bus_settings, "redrive", "--topic", "reports")
+    said = await command(bus_settings)
     assert "0 dead letters sent back" in said
     assert "not sent back" in said
     assert "from reports/1/0" in said

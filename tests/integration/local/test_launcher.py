@@ -35,7 +35,7 @@ def command(settings: LocalSettings) -> Iterator[Command]:
 
     def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "tools.local", *arguments],
+            [sys.executable, "-m", "tools.command", *arguments],
             cwd=processes.PROJECT,
             env={**env, **more},
             stdin=subprocess.DEVNULL,
@@ -77,11 +77,11 @@ def test_up_status_kill_down(settings: LocalSettings, command: Command) -> None:
     eventually_blocking(lambda: _came_back(settings, "analytics"), "analytics being restarted and ready")
 
     old = keys.read(settings.var / keys.FILE)["INTAKE_MASTER_KEY"]
-    rotated = command("rotate-key")
+    rotated = command("keys", "rotate-master")
     assert rotated.returncode == 0, rotated.stdout + rotated.stderr
     assert old not in (settings.var / keys.FILE).read_text()
-    assert command("in", "notify", "shared.audit", "verify").returncode == 0
-    given = command("rotate-key", INTAKE_MASTER_KEY=old)
+    assert command("audit", "verify").returncode == 0
+    given = command("keys", "rotate-master", INTAKE_MASTER_KEY=old)
     assert given.returncode == 1
     assert "comes from the environment" in given.stderr
     eventually_blocking(
@@ -94,8 +94,8 @@ def test_up_status_kill_down(settings: LocalSettings, command: Command) -> None:
     assert not alive(pids)
     ports.check(settings.listening())
     assert command("down").stdout == "nothing runs here\n"
-    assert "nothing runs here" in command("rotate-key").stderr
-    assert "nothing runs here" in command("in", "recount", "services.routing.recount").stderr, "Kafka alone is needed"
+    assert "nothing runs here" in command("keys", "rotate-master").stderr
+    assert "nothing runs here" in command("recount").stderr, "Kafka alone is needed"
 
 
 def test_a_service_with_a_wrong_setting_keeps_up_from_starting_and_is_named(

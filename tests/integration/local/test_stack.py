@@ -116,7 +116,7 @@ def test_what_is_killed_comes_back_and_data_stays(tmp_path: Path) -> None:
         assert {name for name in PROCESSES if before[name] != after[name]} == {"kafka", "store", "mailbox", "routing"}
         assert any("kafka was ended by SIGKILL; starting it again" in line for line in said)
         _mail_goes_round(stack)
-        with pytest.raises(AlreadyRunningError, match="make status"):
+        with pytest.raises(AlreadyRunningError, match="ieum status"):
             Stack(settings).start()
     finally:
         stack.stop()
@@ -139,7 +139,7 @@ def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path) -> None:
 
 def test_a_wrong_setting_of_the_launcher_is_one_line() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tools.local", "status"],
+        [sys.executable, "-m", "tools.command", "status"],
         cwd=processes.PROJECT,
         env={**processes.base_environment(), "IEUM_KAFKA_PORT": "none"},
         capture_output=True,

@@ -188,7 +188,7 @@ async def test_the_stream_shows_a_new_case_and_loses_none_over_reconnects(start:
         task = asyncio.create_task(first.run())
         await asyncio.wait_for(first.listed.wait(), DEADLINE_S)
         assert len(first.rows) == 5
-        # How soon is measured by ``make bench-console``: a test's machine may stand still for a second.
+        # How soon is measured by ``tests.performance.bench_console``: a test's machine may stand still for a second.
         await harness.routed(event("report.routed", 10))
         await eventually(lambda: report_id(10) in first.rows)
         task.cancel()

@@ -49,7 +49,7 @@ async def replay(settings: KafkaSettings, *arguments: str) -> tuple[int, str]:
         "KAFKA_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
         "KAFKA_TOPIC_PREFIX": settings.topic_prefix,
     }
-    return await forking.run(("services.routing.assignment.cli", *arguments), env=environment)
+    return await forking.run(("tools.command", "replay", "decisions", *arguments), env=environment)
 
 
 async def answer(process: Process, path: str) -> httpx.Response | None:

@@ -122,4 +122,4 @@ async def recounted(settings: KafkaSettings) -> tuple[int, str]:
         "KAFKA_TOPIC_PREFIX": settings.topic_prefix,
         "KAFKA_TOPIC_PARTITIONS": str(settings.topic_partitions),
     }
-    return await forking.run(("services.routing.recount",), env=env)
+    return await forking.run(("tools.command", "recount"), env=env)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.audit.command import STORE_AWAY
-from tools.demo import __main__ as demo
+from tools.demo import command as demo
 
 
 def found(monkeypatch: pytest.MonkeyPatch, *ends: tuple[int, str]) -> str:

@@ -109,7 +109,7 @@ GUIDES = sorted((PROJECT / "docs/how-to").glob("*.md"))
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.stem)
 def test_the_log_that_a_guide_sends_to_is_one_of_a_process(guide: Path) -> None:
     logs = {*SERVICES_OF_MAKE_UP, AUDITOR, RECOUNT, "kafka", "store", "mailbox"}
-    assert set(re.findall(r"make logs S=([\w-]+)", guide.read_text(encoding="utf-8"))) <= logs
+    assert set(re.findall(r"`ieum logs ([\w-]+)", guide.read_text(encoding="utf-8"))) <= logs
 
 
 SECRET_AMONG_ARGUMENTS = re.compile(r"(?:--\S+|\benv\b.*|-e\s+)\b\w*(?:KEYS?|PASSWORD|TOKEN|SECRET)=\S", re.DOTALL)
@@ -131,20 +131,6 @@ def test_a_secret_among_arguments_is_found() -> None:
     )
     right = ('export KAFKA_SASL_PASSWORD="$(cat file)"', "docker compose run -e KAFKA_SASL_PASSWORD recount")
     assert [bool(SECRET_AMONG_ARGUMENTS.search(command)) for command in (*wrong, *right)] == [True] * 3 + [False] * 2
-
-
-def test_a_runbook_says_what_each_of_its_commands_is_where_there_is_no_make() -> None:
-    """In a cluster and with Compose nobody has a checkout at night, and `make` would look at a machine without Ieum."""
-    page = (PROJECT / "docs/how-to/runbooks.md").read_text(encoding="utf-8")
-    recipes = re.findall(
-        r"^([a-z-]+):.*\n((?:\t.*\n)+)", (PROJECT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE
-    )
-    modules = {name: re.findall(r" ((?:services|shared)(?:\.\w+)+)", recipe) for name, recipe in recipes}
-    named = set(re.findall(r"`make ([a-z-]+)", page))
-    assert {"rebuild", "check-reports", "verify-audit"} <= named
-    table = page.partition("| `make …` |")[2].partition("\n\n")[0]
-    assert {name: found for name in named for found in modules.get(name, ()) if f"`{found}" not in table} == {}
-    assert {name for name in named if modules.get(name) and f"`{name}`" not in table} == set()
 
 
 def test_every_page_a_runbook_sends_to_is_a_route() -> None:

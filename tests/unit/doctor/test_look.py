@@ -3,7 +3,6 @@
 import asyncio
 import json
 import stat
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import httpx
 import pytest
 
 from shared.settings import SettingsError
-from tools.doctor import __main__ as doctor
+from tools.doctor import command as doctor
 from tools.doctor import look
 from tools.local import keys
 from tools.local.security import kafka_settings
@@ -49,7 +48,6 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("IEUM_VAR_DIR", str(tmp_path))
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", f"{LOOPBACK}:1")
     monkeypatch.setenv("MONGODB_URI", f"mongodb://{LOOPBACK}:1")
-    monkeypatch.setattr(sys, "argv", ["doctor"])
     monkeypatch.setattr(RunFolder, "read", lambda _: State(1, "up", "2026-11-24T09:00:00+00:00"))
     keys.ensure(tmp_path)
     return tmp_path

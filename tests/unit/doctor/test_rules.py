@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.docs.test_paths import PROJECT
 from tests.unit.monitoring.test_rules import known
-from tools.doctor.__main__ import SETTLES, said
+from tools.doctor.command import SETTLES, said
 from tools.doctor.rules import RUNBOOKS, Finding, Observation, Process, Sample, findings, metrics, runbooks
 
 NOW = 1_800_000_000.0

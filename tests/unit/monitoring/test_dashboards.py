@@ -1,4 +1,4 @@
-"""Dashboards ask for what processes show, of the datasource that is provisioned. `make dashboards` runs them."""
+"""Dashboards ask for what processes show, of the datasource that is provisioned. `tools.monitoring` runs them."""
 
 import json
 import re
@@ -79,7 +79,7 @@ def test_a_trial_of_a_stack_whose_intake_does_not_answer_says_so(monkeypatch: py
         raise httpx.ConnectError("connection refused")
 
     monkeypatch.setattr(httpx, "get", refused)
-    with pytest.raises(trial.TrialError, match=r"intake does not answer .*: make doctor$"):
+    with pytest.raises(trial.TrialError, match=r"intake does not answer .*: ieum doctor$"):
         trial.open_form((ProcessEntry("intake", 100, 5, 0, "ready"),))
 
 

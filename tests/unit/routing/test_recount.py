@@ -99,7 +99,7 @@ async def test_while_sums_differ_the_process_says_so_and_measures_it() -> None:
     repeated = recount_module.RepeatedRecount(count, ManualClock(NOW))
     assert repeated.check() is None
     await repeated.run()
-    assert repeated.check() == "degraded: sums of partitions [2] differ from the log; see `make recount`"
+    assert repeated.check() == "degraded: sums of partitions [2] differ from the log; see `ieum recount`"
     assert REGISTRY.get_sample_value("ieum_routing_recount_differing_centers") == 2
     assert REGISTRY.get_sample_value("ieum_routing_recounted_timestamp_seconds") == NOW.timestamp()
     await repeated.run()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.routing.assignment.cli import main, result_lines, span_of
+from services.routing.assignment.cli import result_lines, span_of
 from services.routing.assignment.replay import MOST_DIFFERENCES, Decided, Replay, Span
 from services.routing.assignment.rules import RULE_VERSION
 from services.routing.state.partition import PartitionState
@@ -17,6 +17,7 @@ from shared.clock import SEOUL
 from shared.events.routings import ReportRerouted
 from tests.unit.routing.builders import MOMENT, NOW, TRACE, center_loads, decision_for, facts, full, received
 from tests.unit.routing.steps import accepted, run, settle
+from tools.command import main
 
 KNOWN = PACKAGED.known
 JEJU_WITHOUT_FLIGHTS = replace(
@@ -187,27 +188,27 @@ def test_a_span_holds_its_beginning_and_not_its_end() -> None:
 @pytest.mark.parametrize(
     ("since", "until", "said"),
     [
-        ("yesterday", "", "FROM=yesterday is neither a day nor a moment; write 2026-11-24"),
-        ("", "2026-13-01", "TO=2026-13-01 is neither"),
-        ("", "9999-12-31", "TO=9999-12-31 is neither"),
-        ("2026-11-25", "2026-11-24", "FROM=2026-11-25 is not before TO=2026-11-24"),
+        ("yesterday", "", "--from yesterday is neither a day nor a moment; write 2026-11-24"),
+        ("", "2026-13-01", "--to 2026-13-01 is neither"),
+        ("", "9999-12-31", "--to 9999-12-31 is neither"),
+        ("2026-11-25", "2026-11-24", "--from 2026-11-25 is not before --to 2026-11-24"),
     ],
 )
 def test_a_span_that_says_nothing_is_refused_with_an_example(
     since: str, until: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(ValueError, match=r"FROM|TO"):
+    with pytest.raises(ValueError, match=r"--from|--to"):
         span_of(since, until)
-    assert main(["--from", since, "--to", until]) == 2
+    assert main(["replay", "decisions", "--from", since, "--to", until]) == 2
     assert said in capsys.readouterr().err
 
 
-def test_a_folder_that_is_refused_is_said_and_kafka_away_ends_with_two(
+def test_a_folder_that_is_refused_is_said_and_kafka_away_says_to_run_it_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9")
     monkeypatch.setenv("KAFKA_CALL_TIMEOUT_S", "1")
-    assert main(["--tables", str(tmp_path)]) == 2
+    assert main(["replay", "decisions", "--tables", str(tmp_path)]) == 75
     said = capsys.readouterr().err
     assert "the folder of tables was refused: divisions.json: cannot be read" in said
     assert "kafka" in said

@@ -9,7 +9,7 @@ import pytest
 
 from shared import centers
 from shared.centers import PACKAGED, TABLES, from_folder
-from shared.centers.__main__ import main
+from shared.centers.checking import main
 from shared.centers.parsing import FILES, parse
 from shared.web.translations import SHARED_LOCALE, load, placeholders
 from tests.support.tables import Change, center_row, home_row, joined, write
@@ -236,7 +236,7 @@ def test_the_command_says_what_a_folder_would_change(tmp_path: Path, capsys: pyt
         file["catchments"].append({**row, "division": "seoul", "valid_from": "2027-01-01", "valid_to": "2027-01-01"})
 
     write(tmp_path, centers=joined, catchments=other_home)
-    assert main([str(tmp_path)]) == 1
+    assert main(tmp_path) == 1
     printed = capsys.readouterr().out
     assert "seoul on 2027-01-01: a catchment of the whole division beside others" in printed
     assert "refused: 1 faults; the tables of version" in printed
@@ -247,7 +247,7 @@ def test_the_command_says_what_a_folder_would_change(tmp_path: Path, capsys: pyt
         home_row(file, "seoul")["near"] = ["incheon"]
 
     write(tmp_path, centers=joined, catchments=sound)
-    assert main([str(tmp_path)]) == 0
+    assert main(tmp_path) == 0
     assert capsys.readouterr().out.splitlines() == [
         "new: jeju reaches ulsan by sea_air",
         "new: ulsan reaches jeju by sea_air",

@@ -172,7 +172,7 @@ async def test_a_topic_that_is_missing_and_may_not_be_made(monkeypatch: pytest.M
     line = (await admin.ensure_topics(KAFKA.model_copy(update={"security_protocol": "PLAINTEXT"})))[0]
     assert line == (
         "reports is missing and these credentials may not create it; found no such topic; expected one with 12"
-        " partitions; example: python -m shared.kafka.provision"
+        " partitions; example: ieum provision"
     )
 
 

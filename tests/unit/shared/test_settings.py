@@ -258,7 +258,7 @@ def test_no_two_keys_have_the_same_value_and_none_is_shown(
         (
             NotifySettings,
             ("IEUM_TICKET_KEY", "NOTIFY_AUDIT_KEY"),
-            "expected a key of its own for each: NOTIFY_AUDIT_KEY=(base64: python -m shared.audit key notify), IEUM_T",
+            "expected a key of its own for each: NOTIFY_AUDIT_KEY=(base64: ieum keys audit notify), IEUM_T",
         ),
         (
             IntakeSettings,

@@ -1,9 +1,6 @@
 """Backups: an archive that is not whole is refused, and a copy of the topics ends where its stores do."""
 
-import os
 import secrets
-import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -21,11 +18,13 @@ from shared.events.routings import ReportUpdated
 from shared.kafka.decoding import RawRecord
 from shared.topics import REPORTS, ROUTINGS
 from tests.unit.analytics import events as make
-from tools.backup import __main__ as backup
 from tools.backup import archive, forecast, keys, restoring, stores, taking, topics
-from tools.backup.__main__ import REFUSED, main
+from tools.backup import commands as backup
 from tools.backup.archive import ArchiveError, ArchiveWriter
+from tools.backup.commands import REFUSED
 from tools.backup.cut import Cut, Known
+from tools.command import main
+from tools.command.running import end_in_order_on_signals
 from tools.local import beside
 from tools.local import keys as local_keys
 from tools.local.keys import SecretsError
@@ -56,7 +55,7 @@ def test_keys_are_looked_for_in_the_folder_of_data_that_is_set(
     folder.mkdir(parents=True)
     local_keys.write_private(folder / keys.PRIVATE, f"{KEY}\n")
     monkeypatch.setenv("IEUM_VAR_DIR", str(tmp_path / "elsewhere"))
-    assert main(["verify", str(path)]) == 0, capsys.readouterr().err
+    assert main(["backup", "verify", str(path)]) == 0, capsys.readouterr().err
 
 
 def test_what_was_written_is_read_and_counted(path: Path) -> None:
@@ -114,7 +113,7 @@ def test_a_backup_that_was_not_finished_leaves_nothing(tmp_path: Path) -> None:
 def test_an_archive_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A name mistyped at three in the morning: it waited for ever."""
     keys.recipient(tmp_path)
-    assert main(["verify", "--keys", str(tmp_path), str(tmp_path / "mistyped")]) == REFUSED
+    assert main(["backup", "verify", "--keys", str(tmp_path), str(tmp_path / "mistyped")]) == REFUSED
     assert f"{tmp_path / 'mistyped'} is not there" in capsys.readouterr().err
 
 
@@ -146,7 +145,7 @@ def test_a_backup_that_is_told_to_end_leaves_no_draft(tmp_path: Path, number: si
     # These tests may run below `nohup` themselves, which children inherit.
     before = {one: signal.signal(one, signal.SIG_DFL) for one in (signal.SIGTERM, signal.SIGHUP)}
     try:
-        backup.end_in_order_on_signals()
+        end_in_order_on_signals()
         with pytest.raises(SystemExit, match=str(128 + number)):
             be_told_to_end(tmp_path / f"one{archive.SUFFIX}", number)
     finally:
@@ -157,7 +156,7 @@ def test_a_backup_that_is_told_to_end_leaves_no_draft(tmp_path: Path, number: si
 
 def ended(script: str) -> int:
     """The status with which a process ends that begins as a command of backups does."""
-    lines = ("import signal, sys, time", "from tools.backup.__main__ import end_in_order_on_signals", script)
+    lines = ("import signal, sys, time", "from tools.command.running import end_in_order_on_signals", script)
     return subprocess.run([sys.executable, "-c", "\n".join(lines)], check=False, cwd=PROJECT, timeout=60).returncode
 
 
@@ -254,10 +253,9 @@ def test_a_backup_that_failed_leaves_no_secrets(
     monkeypatch.setenv("IEUM_VAR_DIR", str(var))
     monkeypatch.setattr(RunFolder, "read", lambda _: object())
     monkeypatch.setattr(taking, "take", taken)
-    given = ["take", "--to", str(tmp_path / "archives"), "--keys", str(folder)]
+    given = ["backup", "take", "--to", str(tmp_path / "archives"), "--keys", str(folder)]
     if isinstance(ends, SystemExit):  # told to end, as by a scheduler
-        with pytest.raises(SystemExit):
-            main(given)
+        assert main(given) == 143
     else:
         assert main(given) == REFUSED
     assert sorted(path.name for path in folder.iterdir()) == [keys.PRIVATE, keys.PUBLIC]
@@ -311,7 +309,7 @@ def test_a_backup_names_the_archives_in_which_erased_reports_live_too_long(
     monkeypatch.setattr(taking, "take", taken)
     kept, old = (f"{taking.name_at(now - timedelta(days=days))}{archive.SUFFIX}" for days in (29, 31))
     (to / kept).touch()
-    given = ["take", "--to", str(to), "--keys"]
+    given = ["backup", "take", "--to", str(to), "--keys"]
     assert main([*given, str(tmp_path / "keys")]) == 0
     assert "Older than" not in capsys.readouterr().out
     (to / old).touch()
@@ -467,11 +465,11 @@ def restored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str]
     async def load(*_: object) -> None:
         done.append("load")
 
-    def command(_: object, __: str, module: str, *words: str) -> int:
-        done.append(f"{module} {words[0]}")
+    def command(_: object, __: str, *words: str) -> int:
+        done.append(" ".join(words[:2]))
         # Only so does it run in a store that nothing may serve yet.
-        assert words[0] != "rotate-signing-key" or words == ("rotate-signing-key", "--at-once", "--restored")
-        return statuses.get(f"{module} {words[0]}", 0)
+        assert words[1] != "rotate-signing" or words[2:] == ("--at-once", "--restored")
+        return statuses.get(" ".join(words[:2]), 0)
 
     monkeypatch.setenv("IEUM_VAR_DIR", str(tmp_path))
     local_keys.ensure(tmp_path)
@@ -487,7 +485,7 @@ def restored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str]
     return done, statuses
 
 
-NOTED, REPLAY = "shared.audit restored", "services.intake.retention.replay --restored"
+NOTED, REPLAY = "audit restored", "replay erasures"
 
 
 def test_a_restore_says_how_to_start_what_it_restored_and_nothing_else(
@@ -495,10 +493,10 @@ def test_a_restore_says_how_to_start_what_it_restored_and_nothing_else(
     restored: tuple[list[str], dict[str, int]],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """On another machine `make up` alone would start an empty installation, which takes reports."""
+    """On another machine `ieum up` alone would start an empty installation, which takes reports."""
     del restored
     assert main(["restore", str(tmp_path / "a"), "--keys", str(tmp_path), "--without-register"]) == 0
-    assert f"start it with `IEUM_VAR_DIR={tmp_path} make up`" in capsys.readouterr().out
+    assert f"start it with `IEUM_VAR_DIR={tmp_path} ieum up`" in capsys.readouterr().out
 
 
 def test_what_a_restore_lost_is_noted_before_anything_writes_to_an_audit(
@@ -511,8 +509,8 @@ def test_what_a_restore_lost_is_noted_before_anything_writes_to_an_audit(
         NOTED,
         REPLAY,
         "mark_replayed",
-        "services.identity.cli rotate-signing-key",
-        "shared.audit verify",
+        "keys rotate-signing",
+        "audit verify",
         "finish",
     ]
 
@@ -521,10 +519,10 @@ def test_what_a_restore_lost_is_noted_before_anything_writes_to_an_audit(
     ("command", "status", "ended", "told"),
     [
         (NOTED, 1, ["load", NOTED], "restore again"),
-        (REPLAY, 2, ["load", NOTED, REPLAY], "restore again"),
+        (REPLAY, 75, ["load", NOTED, REPLAY], "restore again"),
         (REPLAY, 1, ["load", NOTED, REPLAY], "restore again"),  # an error that nobody caught
         (REPLAY, -signal.SIGKILL, ["load", NOTED, REPLAY], "restore again"),
-        (REPLAY, backup.SOME_LEFT, ["load", NOTED, REPLAY, "mark_replayed"], "run python -m tools.backup open"),
+        (REPLAY, backup.SOME_LEFT, ["load", NOTED, REPLAY, "mark_replayed"], "run `ieum backup open`"),
     ],
 )
 def test_a_restore_that_did_not_make_erasures_again_cannot_be_opened(
@@ -558,7 +556,10 @@ def test_a_restore_that_has_not_the_services_keys_begins_nothing_and_makes_none(
     monkeypatch.setattr(backup, "Stack", begun)
     monkeypatch.setattr(keys, "private", lambda _: "")
     monkeypatch.setattr(archive, "verified", lambda *_: {"backup": "one"})
-    for command in (["restore", str(tmp_path / "a"), "--keys", str(tmp_path), "--without-register"], ["open"]):
+    for command in (
+        ["restore", str(tmp_path / "a"), "--keys", str(tmp_path), "--without-register"],
+        ["backup", "open"],
+    ):
         assert main(command) == REFUSED
         told = capsys.readouterr().err
         assert f"write them to {var / local_keys.FILE}" in told
@@ -568,14 +569,14 @@ def test_a_restore_that_has_not_the_services_keys_begins_nothing_and_makes_none(
     for lacking in ("INTAKE_MASTER_KEY", local_keys.VERIFIER):
         some = {name: value for name, value in made.items() if name != lacking}
         local_keys.write(var, some)
-        assert main(["open"]) == REFUSED
+        assert main(["backup", "open"]) == REFUSED
         assert lacking in capsys.readouterr().err
         assert local_keys.read(var / local_keys.FILE) == some
     (var / local_keys.FILE).unlink()
     for name, value in made.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(AssertionError, match="begun"):
-        main(["open"])
+        main(["backup", "open"])
 
 
 def test_a_backup_of_engines_elsewhere_makes_no_keys_that_a_restore_would_take_for_theirs(
@@ -587,17 +588,3 @@ def test_a_backup_of_engines_elsewhere_makes_no_keys_that_a_restore_would_take_f
     found = beside.environment_of("backup", LocalSettings())
     assert found["KAFKA_BOOTSTRAP_SERVERS"] == "broker-1:9092"
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.skipif(shutil.which("make") is None, reason="left out: make is not installed")
-@pytest.mark.parametrize("target", ["backup", "verify-backup", "forecast", "restore"])
-def test_folders_whose_names_have_blanks_reach_the_command_whole(target: str) -> None:
-    """As disks that are plugged in have them."""
-    given = [f"{name}=/media/My Disk/{name}" for name in ("TO", "FROM", "KEYS", "REGISTER")]
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
-    shown = subprocess.run(
-        ["make", "-n", target, *given], cwd=PROJECT, env=env, capture_output=True, text=True, check=True
-    )
-    (line,) = [line for line in shown.stdout.splitlines() if "tools.backup" in line]
-    words = shlex.split(line)
-    assert [word for word in words if "Disk" in word] == [word for word in words if word.startswith("/media/My Disk/")]

@@ -1,4 +1,4 @@
-"""`make clean` removes what is ours, keeps the secrets, and leaves what it does not know."""
+"""`ieum clean` removes what is ours, keeps the secrets, and leaves what it does not know."""
 
 from pathlib import Path
 

@@ -432,7 +432,7 @@ def test_the_image_is_built_from_the_dockerfile_that_compose_names() -> None:
 
 def test_every_service_has_a_console_script() -> None:
     project = tomllib.loads((DEPLOY.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert set(project["scripts"]) == {f"ieum-{service}" for service in SERVICES}
+    assert set(project["scripts"]) == {"ieum", *(f"ieum-{service}" for service in SERVICES)}
     for target in project["scripts"].values():
         module, _, function = target.partition(":")
         assert callable(getattr(importlib.import_module(module), function))

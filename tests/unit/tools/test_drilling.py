@@ -15,12 +15,12 @@ class Intake:
         self.known: list[str] | None = [*known]
         self.made = 0
 
-    def __call__(self, module: Sequence[str], _: Mapping[str, str]) -> tuple[int, str]:
+    def __call__(self, words: Sequence[str], _: Mapping[str, str]) -> tuple[int, str]:
         if self.known is None:
-            return 2, "store: gone\n"
-        if module[1] == "list":
+            return 75, "store: gone\n"
+        if words[2] == "list":
             return 0, json.dumps([{"id": name, "name": name} for name in self.known]) + "\n"
-        if module[1] == "add" and "drill" in self.known:
+        if words[2] == "add" and "drill" in self.known:
             return 1, "drill: exists\n"
         self.made += 1
         self.known = ["drill"]

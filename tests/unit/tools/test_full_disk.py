@@ -11,7 +11,7 @@ from queue import SimpleQueue
 import pytest
 
 from tests.support.waiting import eventually_blocking
-from tools.backup import __main__ as backup
+from tools.backup import commands as backup
 from tools.local import cli, stack
 from tools.local.settings import LocalSettings
 from tools.local.stack import Stack
@@ -35,7 +35,7 @@ def test_a_line_that_cannot_be_written_ends_nothing(monkeypatch: pytest.MonkeyPa
 
 
 def test_the_state_is_written_again_once_there_is_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`make status` and the doctor read it: one of before would call dead processes ready for ever."""
+    """`ieum status` and the doctor read it: one of before would call dead processes ready for ever."""
     said: list[str] = []
     tried: list[State] = []
     written: list[State] = []
@@ -99,22 +99,20 @@ def test_a_start_without_room_says_so_before_engines_end_for_it(
     [(errno.EACCES, "no right to /srv/ieum:"), (errno.EROFS, "no right to"), (errno.ENOSPC, "no room on the disk of")],
 )
 def test_a_folder_without_rights_or_room_is_one_line(
-    number: int, says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    number: int, says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def refused() -> None:
         raise OSError(number, "", "/srv/ieum")
 
-    monkeypatch.setitem(cli.COMMANDS, "status", refused)
-    assert cli.guarded(["status"]) == 1
+    assert cli.guarded(refused) == 1
     said = capsys.readouterr().err
     assert said.startswith(says)
     assert said.count("\n") == 1
 
 
-def test_another_error_of_the_system_is_not_taken_for_one_of_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_error_of_the_system_is_not_taken_for_one_of_the_disk() -> None:
     def refused() -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
-    monkeypatch.setitem(cli.COMMANDS, "status", refused)
     with pytest.raises(OSError, match="Too many"):
-        cli.guarded(["status"])
+        cli.guarded(refused)

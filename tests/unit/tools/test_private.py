@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[3]
 def test_the_folder_of_the_launcher_is_private(tmp_path: Path) -> None:
     var = tmp_path / "var"
     run = subprocess.run(
-        [sys.executable, "-m", "tools.local", "secrets"],
+        [sys.executable, "-m", "tools.command", "keys", "show"],
         cwd=ROOT,
         env={**os.environ, "IEUM_VAR_DIR": str(var)},
         umask=0o022,
@@ -26,11 +26,8 @@ def test_the_demonstration_is_private_before_it_writes() -> None:
     # A wrong setting ends it at once; the mask is set before anything else and handed to whatever it starts.
     script = """
 import os
-from tools.demo.__main__ import main
-try:
-    main()
-except SystemExit as ended:
-    print(ended.code, oct(os.umask(0)))
+from tools.command import main
+print(main(["demo"]), oct(os.umask(0)))
 """
     run = subprocess.run(
         [sys.executable, "-c", script],

@@ -66,7 +66,7 @@ def test_a_key_of_receipts_that_comes_during_a_rotation_stays(tmp_path: Path) ->
     keys.ensure(tmp_path)
     intake = Intake(tmp_path)
 
-    def rewrap() -> None:  # as long as there are reports; somebody runs `make rotate-receipt-key` meanwhile
+    def rewrap() -> None:  # as long as there are reports; somebody runs `ieum keys rotate-receipt` meanwhile
         keys.write(tmp_path, keys.with_new_receipt_key(keys.ensure(tmp_path)))
 
     rotate(tmp_path, renew=intake.renew, rewrap=rewrap, say=lambda _: None)

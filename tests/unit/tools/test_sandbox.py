@@ -1,4 +1,4 @@
-"""``make sandbox``: a credential is replaced only where there is one."""
+"""``ieum sandbox``: a credential is replaced only where there is one."""
 
 import subprocess
 from pathlib import Path
@@ -9,12 +9,12 @@ import pytest
 from tools.local.security import LocalSecurity
 from tools.local.settings import LocalSettings
 from tools.local.state import RunFolder
-from tools.sandbox import __main__ as sandbox
+from tools.sandbox import command as sandbox
 
 URLS = {"intake": "http://127.0.0.1:8000"}
 ADDED = subprocess.CompletedProcess[str]([], 0, '{"credential": "sandbox.one"}\n', "")
 TAKEN = subprocess.CompletedProcess[str]([], 1, "", "starting\nsandbox: exists\n")
-AWAY = subprocess.CompletedProcess[str]([], 2, "", "the store does not answer\n")
+AWAY = subprocess.CompletedProcess[str]([], 75, "", "the store does not answer\n")
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ AWAY = subprocess.CompletedProcess[str]([], 2, "", "the store does not answer\n"
     [
         ([ADDED], ["add"], 0),
         ([TAKEN, ADDED], ["add", "rotate"], 0),
-        ([AWAY], ["add"], 2),
+        ([AWAY], ["add"], 75),
     ],
 )
 def test_it_rotates_only_where_the_id_is_taken(
@@ -39,11 +39,10 @@ def test_it_rotates_only_where_the_id_is_taken(
         commands.append(arguments[0])
         return next(left)
 
-    monkeypatch.setattr("sys.argv", ["sandbox"])
     monkeypatch.setattr(sandbox, "_clients", clients)
     monkeypatch.setattr(sandbox, "urls", lambda _: URLS)
     monkeypatch.setattr(RunFolder, "runner", lambda _: 1)
-    assert sandbox.main() == ended
+    assert sandbox.main(None) == ended
     assert commands == asked
     said = capsys.readouterr()
     assert (AWAY.stderr in said.err) is bool(ended)

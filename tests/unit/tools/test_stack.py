@@ -1,4 +1,4 @@
-"""The state that a launcher leaves for `make status`, and for `make up`, which waits for it."""
+"""The state that a launcher leaves for `ieum status`, and for `make up`, which waits for it."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -10,9 +10,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import httpx
+import jwt
 import pytest
-from joserfc import jwt
-from joserfc.jwk import ECKey, OctKey
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
@@ -30,7 +31,8 @@ class Door:
     """The provider's addresses. One that is shut answers nobody before it is opened, and then not well."""
 
     def __init__(self) -> None:
-        self.key = ECKey.generate_key("P-256", {"kid": "one"})
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.public = {**ECAlgorithm.to_jwk(self.key.public_key(), as_dict=True), "kid": "one"}
         self.asked: list[str] = []
         self.shut: dict[str, asyncio.Event] = {}
         self.refuses: dict[str, object] | None = None
@@ -50,15 +52,13 @@ class Door:
         endpoints = {name: f"{ISSUER}/{name}" for name in ("authorization_endpoint", "token_endpoint")}
         found: dict[str, Any] = {"issuer": self.issuer, "jwks_uri": ISSUER + KEYS, **endpoints}
         found["id_token_signing_alg_values_supported"] = self.algorithms
-        return httpx.Response(
-            200, json=found if path == DISCOVERY else {"keys": [*self.more_keys, self.key.as_dict(private=False)]}
-        )
+        return httpx.Response(200, json=found if path == DISCOVERY else {"keys": [*self.more_keys, self.public]})
 
     def logout_token(self, clock: ManualClock) -> str:
         now = int(clock.now().timestamp())
         events: dict[str, Any] = {"http://schemas.openid.net/event/backchannel-logout": {}}
         claims = {"iss": ISSUER, "aud": "ieum", "iat": now, "jti": "1", "sid": "one", "events": events}
-        return jwt.encode({"alg": "ES256", "kid": "one"}, claims, self.key, algorithms=["ES256"])
+        return jwt.encode(claims, self.key, "ES256", {"kid": "one"})
 
 
 @pytest.fixture
@@ -163,7 +163,7 @@ async def test_where_the_provider_signs_in_no_way_that_counts_nothing_is_believe
     door.more_keys = [secret]
     claims = {"iss": ISSUER, "aud": "ieum", "iat": int(clock.now().timestamp()), "jti": "1", "sid": "one"}
     claims["events"] = {"http://schemas.openid.net/event/backchannel-logout": {}}
-    forged = jwt.encode({"alg": "HS256", "kid": "secret"}, claims, OctKey.import_key(b"s" * 32, {"kid": "secret"}))
+    forged = jwt.encode(claims, b"s" * 32, "HS256", {"kid": "secret"})
     with capture_logs() as logs, pytest.raises(RefusedError, match="provider_unavailable"):
         await provider.logout(forged)
     assert "oidc.no_algorithm" in [one["event"] for one in logs]
@@ -193,7 +193,7 @@ async def test_an_issuer_counts_exactly_as_it_is_set(door: Door, clock: ManualCl
             now = int(clock.now().timestamp())
             claims = {"iss": door.issuer, "aud": "ieum", "sub": "p", "iat": now, "exp": now + 60, "nonce": "n"}
             claims |= {"auth_time": now, "amr": ["pwd", "otp"]}
-            token = jwt.encode({"alg": "ES256", "kid": "one"}, claims, door.key, algorithms=["ES256"])
+            token = jwt.encode(claims, door.key, "ES256", {"kid": "one"})
             if counts:
                 person = await provider.verified(token, "n", now - 60)
                 assert person.name == account_name(ISSUER + slash, "p")

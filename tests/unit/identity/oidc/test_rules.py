@@ -8,6 +8,7 @@ from services.identity.oidc.rules import (
     Logout,
     account_name,
     has_second_factor,
+    id_token_counts,
     is_confidential,
     logout_of,
     shown_at,
@@ -206,3 +207,48 @@ def test_what_cannot_be_right_is_refused_at_start(name: str, value: object, word
     assert IdentitySettings.model_validate(keys)
     with pytest.raises(ValidationError, match=words):
         IdentitySettings.model_validate({**keys, name: value})
+
+
+RIGHT = {"iss": "https://login", "aud": "ieum", "sub": "p", "iat": NOW, "exp": NOW + 60, "nonce": "n"}
+ACCESS = "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y"
+HALF = "77QmUPtjPfzWtF2AnpK9RQ"
+"""An access token and what RS256 makes of it, as OpenID Connect Core has them (appendix A.4)."""
+
+
+@pytest.mark.parametrize(
+    ("said", "counts"),
+    [
+        ({}, True),
+        ({"aud": ["ieum"]}, True),
+        ({"aud": ["ieum", "other"], "azp": "ieum"}, True),
+        ({"aud": ["ieum", "other"]}, False),
+        ({"azp": "other"}, False),
+        ({"aud": "other"}, False),
+        ({"aud": None}, False),
+        ({"iss": "https://login/"}, False),
+        ({"sub": ""}, False),
+        ({"sub": 7}, False),
+        ({"nonce": "m"}, False),
+        ({"nonce": None}, False),
+        ({"exp": NOW - 60}, True),
+        ({"exp": NOW - 61}, False),
+        ({"exp": str(NOW)}, False),
+        ({"iat": NOW + 60}, True),
+        ({"iat": NOW + 61}, False),
+        ({"iat": None}, False),
+        ({"nbf": NOW + 61}, False),
+        ({"at_hash": HALF}, True),
+        ({"at_hash": "A" * 22}, False),
+        ({"at_hash": 7}, False),
+    ],
+)
+def test_an_id_token_counts_for_the_sign_in_that_asked_for_it(said: dict[str, Any], counts: bool) -> None:
+    claims = {name: value for name, value in (RIGHT | said).items() if value is not None}
+    asked: dict[str, Any] = {
+        "issuer": "https://login",
+        "client": "ieum",
+        "nonce": "n",
+        "access_token": ACCESS,
+        "now": NOW,
+    }
+    assert id_token_counts({"alg": "RS256"}, claims, **asked) is counts

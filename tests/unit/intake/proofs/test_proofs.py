@@ -24,7 +24,7 @@ def published(signer: ProofSigner) -> dict[str, str]:
 def check(folder: Path, text: str, key: object) -> int:
     (folder / "proof.txt").write_text(text, encoding="utf-8")
     (folder / "key.json").write_text(json.dumps(key), encoding="utf-8")
-    return verify_proof.main([str(folder / "proof.txt"), "--key", str(folder / "key.json")])
+    return verify_proof.main(folder / "proof.txt", folder / "key.json")
 
 
 def test_a_real_proof_is_told_alone_or_in_a_saved_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -58,7 +58,7 @@ def test_a_file_that_is_no_key_is_said_to_be_none(tmp_path: Path, key: object) -
 
 
 def test_a_missing_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert verify_proof.main([str(tmp_path / "none"), "--key", str(tmp_path / "none")]) == 2
+    assert verify_proof.main(tmp_path / "none", tmp_path / "none") == 2
     assert "none" in capsys.readouterr().err
 
 
@@ -70,8 +70,8 @@ def test_the_command_needs_no_network_no_settings_and_no_store(tmp_path: Path) -
         "def watch(event, _):\n"
         "    if event in {'socket.connect', 'socket.getaddrinfo', 'socket.sendto'}: raise SystemExit(event)\n"
         "sys.addaudithook(watch)\n"
-        "from services.intake.proofs import cli\n"
-        f"sys.exit(cli.main([{str(tmp_path / 'p')!r}, '--key', {str(tmp_path / 'k')!r}]))"
+        "from tools.command import main\n"
+        f"sys.exit(main(['proof', {str(tmp_path / 'p')!r}, '--key', {str(tmp_path / 'k')!r}]))"
     )
     command, root = [sys.executable, "-c", code], Path(__file__).parents[4]
     done = subprocess.run(command, cwd=root, env={}, capture_output=True, text=True, timeout=60, check=False)

@@ -19,6 +19,7 @@ from shared.kafka.decoding import DeadLetter, RawRecord
 from shared.kafka.publisher import Message, Publisher
 from shared.kafka.redrive import describe
 from shared.settings import KafkaSettings
+from shared.topics import REPORTS
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 HEADERS = st.lists(
@@ -127,6 +128,6 @@ async def test_a_failed_dead_letter_leaves_no_other_in_flight() -> None:
 def test_a_user_that_may_not_redrive_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(redrive, "_run", AsyncMock(side_effect=GroupAuthorizationFailedError("redrive")))
-    assert redrive.main(["list", "--topic", "reports"]) == 1
+    monkeypatch.setattr(redrive, "_list", AsyncMock(side_effect=GroupAuthorizationFailedError("redrive")))
+    assert redrive.main(REPORTS, listing=True) == 1
     assert capsys.readouterr().err == "[Error 30] GroupAuthorizationFailedError: redrive\n"

@@ -1,8 +1,7 @@
-"""`make demo`: start everything, let a bad week come in, count it, say where to look, stay up until Ctrl-C."""
+"""`ieum demo`: start everything, let a bad week come in, count it, say where to look, stay up until Ctrl-C."""
 
 import asyncio
 import hashlib
-import os
 import secrets
 import subprocess
 import sys
@@ -12,7 +11,6 @@ from pathlib import Path
 import orjson
 from rich.console import Console
 
-from shared import process
 from shared.audit.command import STORE_AWAY
 from shared.settings import load
 from tools.demo import frontends, people
@@ -33,11 +31,10 @@ _ASKED = 3
 _LONGEST = 400
 
 
-def main() -> int:
+def main(demo: DemoSettings) -> int:
     """Run the demonstration; the exit status is 1 if anything was lost or the sums differ."""
-    os.umask(0o077)  # what the demonstration writes is for this user only
     console = Console() if sys.stdout.isatty() else Console(width=_WIDTH_WITHOUT_TERMINAL)
-    demo, local = load(DemoSettings), load(LocalSettings)
+    local = load(LocalSettings)
     began = time.monotonic()
     stack = Stack(
         local,
@@ -80,7 +77,7 @@ def demonstrate(stack: Stack, demo: DemoSettings, console: Console, staff: dict[
         run = Demonstration(place, demo, view)
         asyncio.run(run.run())
     found = _audit_findings(stack)
-    step = "`make verify-audit` finds nothing wrong with the audit"
+    step = "`ieum audit verify` finds nothing wrong with the audit"
     run.checked(f"{step}: {found}" if found else step, fine=not found)
     walked(console, run.steps)
     return run.summary()
@@ -88,7 +85,7 @@ def demonstrate(stack: Stack, demo: DemoSettings, console: Console, staff: dict[
 
 def _audit_findings(stack: Stack) -> str:
     """Return the findings of the verification; empty if there are none. A store too busy to answer is asked again."""
-    verify = [sys.executable, "-m", "shared.audit", "verify"]
+    verify = [sys.executable, "-m", "tools.command", "audit", "verify"]
     env = stack.verifier_environment()
     for _ in range(_ASKED):
         done = subprocess.run(verify, cwd=PROJECT, env=env, capture_output=True, text=True, check=False)
@@ -139,7 +136,3 @@ def _write(stack: Stack, summary: Summary) -> None:
     fresh = folder / "summary.json.new"
     fresh.write_bytes(orjson.dumps(summary.to_json(), option=orjson.OPT_INDENT_2) + b"\n")
     fresh.replace(folder / "summary.json")
-
-
-if __name__ == "__main__":
-    process.run_command(main)

@@ -1,16 +1,14 @@
 """Starts Ieum if it does not run, makes a credential for drills, and says how to send the first one.
 
-``python -m tools.sandbox`` (``make sandbox``); ``--callback URL`` has callbacks sent there.
+``ieum sandbox``; ``--callback URL`` has callbacks sent there.
 """
 
-import argparse
 import json
 import shlex
 import subprocess
 import sys
 from typing import Final
 
-from shared import process
 from shared.settings import load
 from tools.local import security
 from tools.local.plan import urls
@@ -21,22 +19,17 @@ from tools.local.state import RunFolder
 NAME: Final = "sandbox"
 
 
-def main() -> int:
+def main(callback: str | None) -> int:
     """0; otherwise what the launcher or intake's command ended with."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.sandbox", description="Try a front end out, by drills alone."
-    )
-    parser.add_argument("--callback", help="where to be told how drills stand, such as http://127.0.0.1:9000/ieum")
-    given = parser.parse_args()
     settings = load(LocalSettings)
-    if RunFolder(settings.var / "run").runner() is None and (status := _local("up").returncode):
+    if RunFolder(settings.var / "run").runner() is None and (status := _ieum("up").returncode):
         return status
-    more = ("--callback", given.callback) if given.callback else ()
+    more = ("--callback", callback) if callback else ()
     made = _clients("add", NAME, "--name", "Sandbox", "--scope", "reports:drill", *more)
     if is_taken(made):  # there is one of an earlier run, whose secret nobody knows any more
         made = _clients("rotate", NAME, "--only")
-        if not made.returncode and given.callback:
-            told = _clients("callback", NAME, "--url", given.callback)
+        if not made.returncode and callback:
+            told = _clients("callback", NAME, "--url", callback)
             if told.returncode:
                 made = told
             else:
@@ -89,15 +82,11 @@ def _said(done: "subprocess.CompletedProcess[str]") -> dict[str, object]:
 
 
 def _clients(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    return _local("in", "intake", "services.intake.clients", *arguments, "--json", captured=True)
+    return _ieum("client", *arguments, "--json", captured=True)
 
 
-def _local(*arguments: str, captured: bool = False) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "tools.local", *arguments]
+def _ieum(*arguments: str, captured: bool = False) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "tools.command", *arguments]
     return subprocess.run(
         command, cwd=PROJECT, stdin=subprocess.DEVNULL, capture_output=captured, text=True, check=False
     )
-
-
-if __name__ == "__main__":
-    process.run_command(main)

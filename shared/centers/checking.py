@@ -1,11 +1,10 @@
-"""``python -m shared.centers FOLDER``: whether a folder of tables would be taken, and every fault if not.
+"""``ieum tables FOLDER``: whether a folder of tables would be taken, and every fault if not.
 
 Ends with 1 where it would be refused. Nothing is changed.
 """
 
-import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from shared.centers.model import Catchment, Tables
@@ -13,11 +12,8 @@ from shared.centers.sets import from_folder
 from shared.centers.tables import TABLES
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(folder: Path) -> int:
     """Print the faults, or what the folder would change; the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m shared.centers", description=__doc__)
-    parser.add_argument("folder", type=Path, help="with divisions.json, centers.json, catchments.json")
-    folder: Path = parser.parse_args(arguments).folder
     sets = from_folder(folder)
     for fault in sets.faults:
         sys.stdout.write(f"{fault}\n")
@@ -52,7 +48,3 @@ def _told(c: Catchment) -> str:
     span = [f"from {c.valid_from}" if c.valid_from else "", f"until {c.valid_to}" if c.valid_to else ""]
     when = " ".join(filter(None, span)) or "for ever"
     return f"{part}{c.division} at {c.center or 'no centre'}{asked}, {when}"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

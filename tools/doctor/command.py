@@ -1,6 +1,5 @@
-"""``python -m tools.doctor [--json]``: exit status 0 where all is well, 1 where something is not, 3 if nothing runs."""
+"""``ieum doctor``: exit status 0 where all is well, 1 where something is not, 3 if nothing runs."""
 
-import argparse
 import asyncio
 import json
 import sys
@@ -8,7 +7,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from shared import process
 from shared.settings import load
 from tools.doctor import look, rules
 from tools.doctor.rules import Finding
@@ -21,11 +19,8 @@ SETTLES: Final = timedelta(minutes=1)
 """After a start jobs fail until what they read is connected, and the auditor has not looked."""
 
 
-def main() -> int:
+def main(*, as_json: bool = False) -> int:
     """Look, say, and end with a status that a script can use."""
-    parser = argparse.ArgumentParser(prog="python -m tools.doctor", description=__doc__)
-    parser.add_argument("--json", action="store_true", help="for programs")
-    chosen = parser.parse_args()
     settings = load(LocalSettings)
     try:
         state = RunFolder(settings.var / "run").read()
@@ -33,10 +28,10 @@ def main() -> int:
         sys.stderr.write(f"{cli.trouble(error)}\n")
         return 1
     if state is None:
-        sys.stdout.write("[]\n" if chosen.json else "nothing runs here: make up\n")
+        sys.stdout.write("[]\n" if as_json else "nothing runs here: ieum up\n")
         return 3
     found = _found(settings, state)
-    if chosen.json:
+    if as_json:
         sys.stdout.write(json.dumps([finding._asdict() for finding in found], indent=1) + "\n")
     else:
         since_start = datetime.now(UTC) - datetime.fromisoformat(state.started)
@@ -61,7 +56,3 @@ def said(found: list[Finding], processes: int, since_start: timedelta) -> str:
     lines = "".join(f"{one.part}: {one.says}\n    {one.do}\n" for one in found)
     soon = ", or not ready yet: it was started less than a minute ago, ask again then" if since_start < SETTLES else ""
     return f"{lines}{len(found)} {'thing is' if len(found) == 1 else 'things are'} wrong{soon}\n"
-
-
-if __name__ == "__main__":
-    process.run_command(main)
