@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Ite
 from typing import Any, Final, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import ConsumerStoppedError, KafkaError, OffsetOutOfRangeError
 
 from shared import log, process
 from shared.backoff import backoff
@@ -314,7 +314,7 @@ class PartitionReader:
             return await bounded(awaitable, self._limit, what)
         except OffsetOutOfRangeError as error:
             raise FatalError(f"{self._name} does not reach back or up to what it should hold") from error
-        except KafkaError as error:
+        except (KafkaError, ConsumerStoppedError) as error:
             raise TransientError(f"kafka: {what} failed: {type(error).__name__}") from error
 
     def _connected(self) -> AIOKafkaConsumer:

@@ -130,3 +130,18 @@ async def test_asked_to_stop_it_finishes_commits_and_repeats_nothing(
         some.start(max_records=7)
         await until_committed(bus_settings, "workers")
         assert sorted(some.effects) == sorted(await everything(bus_settings))
+
+
+@pytest.mark.parametrize("point", ["assignment", "restore", "rebalance"])
+async def test_asked_to_stop_while_it_is_given_partitions_it_stops(
+    bus_settings: KafkaSettings, tmp_path: Path, point: str
+) -> None:
+    await publish(bus_settings, 10, range(1, 31))
+    with workers(bus_settings, tmp_path) as some:
+        worker = some.start(stops_at=point)
+        if point == "rebalance":
+            await eventually(some.sign.exists, "it restores its partitions")
+            some.start(stops_at="never")  # a rebalance, in the middle of that
+        assert await ended(worker) == 0
+        assert '"level": "critical"' not in some.said
+        assert some.effects == []

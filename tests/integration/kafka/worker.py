@@ -19,6 +19,8 @@ from shared.errors import FatalError
 from shared.health import Health
 from shared.kafka.broker import KafkaClient
 from shared.kafka.decoding import Received
+from shared.kafka.reader import PartitionReader
+from shared.kafka.router import Partitions
 from shared.settings import KafkaSettings
 from shared.topics import REPORTS
 from tests.support.subscribing import subscribe
@@ -48,11 +50,38 @@ async def handler(batch: list[Received]) -> None:
         await asyncio.Event().wait()
 
 
+def ask_to_stop(point: str) -> None:
+    """Ask this process to stop, as a supervisor does and once, where that is planned for this point."""
+    if PLAN.get("stops_at") == point:
+        PLAN["stops_at"] = "never"
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 async def main() -> None:
     log.configure("worker")
-    bus = KafkaClient(KafkaSettings(**PLAN["settings"]), "worker", Health(), SystemClock())
-    subscribe(bus, REPORTS, group=PLAN["group"], handler=handler, max_records=PLAN.get("max_records", 50))
-    await bus.run_forever()
+    settings = KafkaSettings(**PLAN["settings"])
+    bus, reader = KafkaClient(settings, "worker", Health(), SystemClock()), PartitionReader(settings, REPORTS)
+
+    async def restore(assigned: Partitions) -> dict[tuple[str, int], int]:
+        """Read the log before anything is handled; more of it than there is, so that this goes on until the stop."""
+        ask_to_stop("assignment")
+        ends = await reader.ends(number for _, number in assigned)
+        async for _ in reader.read({number: (0, end + 1) for number, end in ends.items()}):
+            ask_to_stop("restore")
+            await asyncio.to_thread(Path(PLAN["sign"]).touch)
+        return {}
+
+    async def on_revoked(_: Partitions) -> None:
+        ask_to_stop("rebalance")
+
+    hooks: dict[str, Any] = {"on_assigned": restore, "on_revoked": on_revoked} if "stops_at" in PLAN else {}
+    subscribe(bus, REPORTS, group=PLAN["group"], handler=handler, max_records=PLAN.get("max_records", 50), **hooks)
+    try:
+        if hooks:
+            await reader.start()
+        await bus.run_forever()
+    finally:
+        await reader.stop()
 
 
 if __name__ == "__main__":

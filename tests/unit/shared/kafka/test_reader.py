@@ -9,7 +9,7 @@ from unittest.mock import AsyncMock, create_autospec
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
+from aiokafka.errors import ConsumerStoppedError, KafkaError, TopicAuthorizationFailedError
 
 from shared.clock import SystemClock
 from shared.errors import TransientError
@@ -143,13 +143,14 @@ async def test_a_read_that_is_given_up_half_way_asks_for_nothing_more(monkeypatc
     consumer.pause.assert_called_once_with(tp)
 
 
-async def test_a_reader_whose_user_may_not_read_says_so_like_one_that_gets_no_answer(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("error", [TopicAuthorizationFailedError("reports"), ConsumerStoppedError()])
+async def test_a_reader_that_may_not_read_or_is_stopped_says_so_like_one_that_gets_no_answer(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    """A command shows it as one line; anything else would be a traceback."""
+    """A command shows it as one line, and a consumer that is leaving gives up; anything else would be a failure."""
     monkeypatch.setattr(reader, "ended_task", lambda _: None)
     consumer: Any = create_autospec(AIOKafkaConsumer, instance=True)
-    refused = AsyncMock(side_effect=TopicAuthorizationFailedError("reports"))
+    refused = AsyncMock(side_effect=error)
     consumer.end_offsets = consumer.getmany = refused
     monkeypatch.setattr(reader, "partitions_of", refused)
     monkeypatch.setattr(reader, "without_leader", refused)
@@ -161,5 +162,5 @@ async def test_a_reader_whose_user_may_not_read_says_so_like_one_that_gets_no_an
         refusing.ends([0]),
         anext(refusing.read({0: (0, 1)})),
     ):
-        with pytest.raises(TransientError, match="TopicAuthorizationFailedError"):
+        with pytest.raises(TransientError, match=type(error).__name__):
             await asked
