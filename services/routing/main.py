@@ -128,7 +128,7 @@ def build(
     read_model = ReadModel(store, service.surging, copied, clock)
     bus.include(consumers(service, read_model, sees, max_records=settings.max_records))
     health.ready["loads"] = follower.check
-    health.degraded["routings"] = changelog.check
+    health.degraded["routings"] = service.check
     identity = identity_over_http(settings, clock, SERVICE)
     health.ready["identity"] = identity.check
     streams = OpenStreams()

@@ -124,6 +124,12 @@ class RoutingService:
         self._late &= self._owned
         metrics.PARTITIONS.set(len(self._owned))
 
+    def check(self) -> str | None:
+        """For health: which of this process's partitions have stopped, and at which record."""
+        stops = [(p, *stop) for p, stop in sorted(self._changelog.gaps.items()) if p in self._owned]
+        where = "; ".join(f"routings/{partition}: {error} (offset {offset})" for partition, offset, error in stops)
+        return f"stopped at {where}" if where else None
+
     async def restore_late(self) -> None:
         """Restore what had no leader when it was assigned and has one now; asked again as long as there is some."""
         late = frozenset(self._late)

@@ -376,7 +376,7 @@ class Subscription:
         for tp, (offset, reason) in batch.blocked.items():
             self.consumer.pause(tp)
             self.consumer.seek(tp, offset)
-            if self.lag.block(tp, f"{reason} (offset {offset})"):
+            if self.lag.block(tp, reason, offset):
                 _log.error(
                     "kafka.partition_blocked", group=self.group, partition=_tp_name(tp), offset=offset, reason=reason
                 )

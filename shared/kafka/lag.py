@@ -1,7 +1,7 @@
 """A subscription's lag, stalls and blocked partitions."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from aiokafka import TopicPartition
 
@@ -16,6 +16,16 @@ STALLED_SECONDS: Final = 60.0
 """Records wait and no batch was done for so long: the subscription is stalled."""
 
 
+class _Stop(NamedTuple):
+    """Why a partition stopped, and at which record."""
+
+    reason: str
+    offset: int | None
+
+    def __str__(self) -> str:
+        return self.reason if self.offset is None else f"{self.reason} (offset {self.offset})"
+
+
 class ConsumerLag:
     """Lag of one subscription, for readiness and metrics. Holds no record."""
 
@@ -26,7 +36,7 @@ class ConsumerLag:
         self._owned: frozenset[TopicPartition] | None = None
         self._next: dict[TopicPartition, int] = {}
         self._lag: dict[TopicPartition, int] = {}
-        self._blocked: dict[TopicPartition, str] = {}
+        self._blocked: dict[TopicPartition, _Stop] = {}
         self._progressed = self._sampled = clock.monotonic()
 
     @property
@@ -47,8 +57,7 @@ class ConsumerLag:
         self._owned = None
         self._next.clear()
         self._lag.clear()
-        self._blocked.clear()
-        metrics.BLOCKED.labels(self._group).set(0)
+        self.unblock(list(self._blocked))
 
     def start(self, tp: TopicPartition, offset: int) -> None:
         """The partition is read from this offset on."""
@@ -67,18 +76,23 @@ class ConsumerLag:
         self._next.update(offsets)
         self._progressed = self._clock.monotonic()
 
-    def block(self, tp: TopicPartition, reason: str) -> bool:
-        """Mark a partition as stopped, until a batch of it is done; False where it is for this reason already."""
-        known = self._blocked.get(tp) == reason
-        self._blocked[tp] = reason
-        metrics.BLOCKED.labels(self._group).set(len(self._blocked))
-        return not known
+    def block(self, tp: TopicPartition, reason: str, offset: int | None = None) -> bool:
+        """Mark a partition as stopped, until a batch of it is done; False where it is for this reason already.
+
+        ``offset`` is the record's that stops it; None where no one record does.
+        """
+        stop = _Stop(reason, offset)
+        if self._blocked.get(tp) == stop:
+            return False
+        self.unblock([tp])
+        self._blocked[tp] = stop
+        metrics.BLOCKED.labels(*self._labels(tp, stop)).set(1)
+        return True
 
     def unblock(self, tps: Iterable[TopicPartition]) -> None:
         """Record that batches of these partitions were done to their end."""
         for tp in self._blocked.keys() & tps:
-            del self._blocked[tp]
-            metrics.BLOCKED.labels(self._group).set(len(self._blocked))
+            metrics.BLOCKED.remove(*self._labels(tp, self._blocked.pop(tp)))
 
     def unknown(self) -> frozenset[TopicPartition]:
         """Owned partitions whose next offset is not known yet."""
@@ -98,7 +112,7 @@ class ConsumerLag:
     def check(self) -> str | None:
         """Readiness: why records do not flow, as one line; None while they do."""
         if self._blocked:
-            waits = ", ".join(f"{p.topic}/{p.partition}: {reason}" for p, reason in sorted(self._blocked.items()))
+            waits = ", ".join(f"{p.topic}/{p.partition}: {stop}" for p, stop in sorted(self._blocked.items()))
             return f"stopped at {waits}"
         if self._owned is None:
             return "waits for its partitions"
@@ -117,6 +131,9 @@ class ConsumerLag:
         if self._owned is None or self._blocked or self._clock.monotonic() - self._sampled > 2 * SAMPLE_SECONDS:
             return False
         return self._lag.keys() >= self.owned and not self._waiting()
+
+    def _labels(self, tp: TopicPartition, stop: _Stop) -> tuple[str, ...]:
+        return self._group, self._bare(tp.topic), str(tp.partition), str(stop.offset).lower()
 
     def _waiting(self) -> bool:
         return any(lag > 0 for lag in self._lag.values())

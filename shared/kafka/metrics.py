@@ -52,8 +52,8 @@ COORDINATOR_SILENCE = Gauge(
 )
 BLOCKED = Gauge(
     "ieum_kafka_blocked_partitions",
-    "Partitions that stopped: they wait for a newer build, a person, or a leader of their topic.",
-    ("group",),
+    "1 for each partition that stopped, and before which record; it waits for a newer build, a person, or a leader.",
+    (*_BY_TOPIC, "partition", "offset"),
     registry=REGISTRY,
 )
 PUBLISH_SECONDS = Histogram(

@@ -448,25 +448,35 @@ async def test_a_routing_record_that_intake_never_saw(system: System, watch: Wat
 
 
 async def test_a_routing_record_that_does_not_follow(system: System, watch: Watch) -> None:
-    case = await system.case()
+    case = await system.case(critical=True)
     settings = kafka_settings(system.stack.environment_of("routing"))
-    await forge_end(settings, system.cases.find_one({"_id": case}) or {})
+    known = system.cases.find_one({"_id": case}) or {}
+    await forge_end(settings, known)
     await watch.fires("PartitionsBlocked", group="notify")
     said = f"report {case}: version 9 does not follow 1 (offset"
     assert said in await system.ready("notify")
     assert said in await system.said("doctor")
     partition = partition_of(case.encode(), settings.topic_partitions)
-    others = 0
-    while others < 2:  # the console and alerts of other partitions go on
-        answer = (await system.report()).raise_for_status().json()
-        if partition_of(answer["report_id"].encode(), settings.topic_partitions) != partition:
-            found = {"_id": answer["report_id"], "alert_version": {"$gt": 0}}
-            await eventually(partial(system.cases.find_one, found), "others are alerted", seconds=_MINUTE)
-            others += 1
+
+    def alerted(report_id: str, after: int = 0) -> bool:
+        return system.cases.find_one({"_id": report_id, "alert_version": {"$gt": after}}) is not None
+
+    others, behind = set[str](), set[str]()
+    while len(others) < 2 or not behind:
+        report_id = (await system.report()).raise_for_status().json()["report_id"]
+        same = partition_of(report_id.encode(), settings.topic_partitions) == partition
+        (behind if same else others).add(report_id)
+    for report_id in others:
+        await eventually(partial(alerted, report_id), "other partitions go on", seconds=_MINUTE)
+    await eventually(lambda: alerted(case, known["alert_version"]), "its case is escalated", seconds=4 * _MINUTE)
+    await system.does(COUNSELLOR, case, "acknowledge")
+    assert not any(map(alerted, behind))
     for name in ("routing", "notify", "analytics"):
         system.settings[name]["IEUM_GIVEN_UP_REPORTS"] = case
     await asyncio.to_thread(system.apply)
     await asyncio.to_thread(system.restart, "intake")
+    for report_id in behind:
+        await eventually(partial(alerted, report_id), "what lay behind it is alerted", seconds=_MINUTE)
     for name in ("routing", "notify", "analytics"):
         assert "does not follow" not in await system.ready(name)
 

@@ -104,7 +104,7 @@ _RULES: Final = (
     _Rule(
         "ieum_kafka_blocked_partitions",
         _more_than(0),
-        "group {group} has stopped at {value:.0f} partitions",
+        "group {group} has stopped at {topic}/{partition}, offset {offset}",
         "PartitionsBlocked",
     ),
     _Rule(

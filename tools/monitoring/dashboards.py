@@ -267,7 +267,7 @@ DASHBOARDS: Final = (
         (
             Panel("Which process gives no metrics?", {"{{job}}": "min by (job) (up)"}, single=True),
             Panel("How far behind is each group?", {"{{group}}": "sum by (group) (ieum_kafka_lag_records)"}),
-            Panel("Which partitions stand still?", {"{{group}}": "max by (group) (ieum_kafka_blocked_partitions)"}),
+            Panel("Which partitions stand still?", {"{{group}}": "sum by (group) (ieum_kafka_blocked_partitions)"}),
             Panel("Does every group move?", {"{{group}}": "max by (group) (ieum_kafka_stalled_seconds)"}, "s"),
             Panel(
                 "How many records does each group finish?",

@@ -158,13 +158,6 @@ class Changelog:
         if partition in self.gaps:
             raise self.gaps[partition][1]
 
-    def check(self) -> str | None:
-        """For health: the partitions that have stopped, and at which record."""
-        if not self.gaps:
-            return None
-        where = (f"routings/{partition}, offset {offset}: {error}" for partition, (offset, error) in self.gaps.items())
-        return f"stopped at {'; '.join(where)}"
-
     async def _catch_up(self, partition: int) -> None:
         if partition in self._restoring:
             await self.read_on([partition])

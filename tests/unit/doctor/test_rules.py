@@ -79,7 +79,12 @@ def test_a_process_that_is_not_well(process: Process, line: str) -> None:
             {"group": "analytics", "topic": "centers", "reason": "invalid"},
             "3 records of centers could not be handled since its start (invalid)",
         ),
-        ("ieum_kafka_blocked_partitions", 1, {"group": "routing"}, "group routing has stopped at 1 partitions"),
+        (
+            "ieum_kafka_blocked_partitions",
+            1,
+            {"group": "routing", "topic": "reports", "partition": "3", "offset": "17"},
+            "group routing has stopped at reports/3, offset 17",
+        ),
         (
             "ieum_certificate_expiry_timestamp_seconds",
             NOW + 20 * 86400,

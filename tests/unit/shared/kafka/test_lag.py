@@ -6,6 +6,7 @@ import pytest
 from aiokafka import TopicPartition
 
 from shared.kafka.lag import SAMPLE_SECONDS, SILENT_SECONDS, STALLED_SECONDS, ConsumerLag
+from shared.kafka.metrics import BLOCKED
 from shared.metrics import REGISTRY
 from tests.support.clock import ManualClock
 
@@ -25,6 +26,12 @@ def lag(clock: ManualClock) -> ConsumerLag:
 def lag_metric(partition: int) -> float | None:
     labels = {"group": "unit", "topic": "reports", "partition": str(partition)}
     return REGISTRY.get_sample_value("ieum_kafka_lag_records", labels)
+
+
+def blocked() -> list[dict[str, str]]:
+    """What somebody is called by, and told."""
+    [metric] = BLOCKED.collect()
+    return [sample.labels for sample in metric.samples if sample.labels["group"] == "unit"]
 
 
 def stalled() -> float | None:
@@ -127,7 +134,10 @@ def test_a_partition_is_stopped_until_a_batch_of_it_is_done(lag: ConsumerLag) ->
     assert not lag.block(PLACE, "no leader"), "known"
     lag.unblock([OTHER])
     assert lag.check() == "stopped at p.reports/0: no leader"
-    assert REGISTRY.get_sample_value("ieum_kafka_blocked_partitions", {"group": "unit"}) == 1
+    assert blocked() == [{"group": "unit", "topic": "reports", "partition": "0", "offset": "none"}]
+    assert lag.block(PLACE, "a gap", 17), "for another reason"
+    assert str(lag.check()) == "stopped at p.reports/0: a gap (offset 17)"
+    assert blocked() == [{"group": "unit", "topic": "reports", "partition": "0", "offset": "17"}]
     lag.unblock([PLACE])
     assert lag.check() is None
-    assert REGISTRY.get_sample_value("ieum_kafka_blocked_partitions", {"group": "unit"}) == 0
+    assert blocked() == []
