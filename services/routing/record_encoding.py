@@ -66,7 +66,7 @@ def _first(routing: FirstRouting, traceparent: str) -> Message:
         f'"decision":{{"center_id":"{assignment.center_id}",{home}"reason":"{assignment.reason}",'
         f'"over_capacity":{_BOOLEANS[assignment.over_capacity]},"copy_central":{_BOOLEANS[assignment.copy_central]},'
         f'"right_of_return":{_BOOLEANS[assignment.right_of_return]},{linked}'
-        f'"candidates":[],"compared":{{{compared}}},"rule_version":{RULE_VERSION},'
+        f'"compared":{{{compared}}},"rule_version":{RULE_VERSION},'
         # A sound set's version needs no escaping: shared.centers.checks.
         f'"table_version":"{routing.table_version}"}},"facts":{routing.facts.decode()}}}'
     ).encode()

@@ -97,8 +97,6 @@ class Decision(Model):
     """The home centre does not own it and did not give it away itself: it may ask for it back."""
     linked_center_id: CenterId | None = None
     """The centre that knows a linked report or the reporter, whether it was chosen or not."""
-    candidates: tuple[Candidate, ...]
-    """Every centre the rule looked at, as builds up to 0.2.0 wrote them; empty where ``compared`` says it."""
     compared: Compared = Field(
         default_factory=dict,
         description="Every centre the rule looked at: by why it was chosen or not, its state and its id, its load.",
@@ -108,8 +106,8 @@ class Decision(Model):
     table_version: str
     """Version of the tables of divisions, centres and catchments."""
 
-    def every_candidate(self) -> tuple[Candidate, ...]:
-        """Every centre the rule looked at, by id, whichever build wrote it down."""
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Every centre the rule looked at, by id."""
         rows = [
             Candidate.model_validate(
                 {"center_id": center_id, "state": state, "passed_over": because}
@@ -119,7 +117,7 @@ class Decision(Model):
             for state, loads in by_state.items()
             for center_id, row in loads.items()
         ]
-        return tuple(sorted(rows or self.candidates, key=lambda one: one.center_id))
+        return tuple(sorted(rows, key=lambda one: one.center_id))
 
 
 class _RoutingStream(ReportEvent):

@@ -48,20 +48,8 @@ def bare(report: dict[str, Any], center: str, loads: dict[str, int]) -> bytes:
 
 
 def explained(report: dict[str, Any], center: str, loads: dict[str, int]) -> bytes:
-    candidates = [
-        {
-            "center_id": c,
-            "state": "open",
-            "staff_on_duty": 3,
-            "load": load,
-            "capacity": 450,
-            "guests": load // 2,
-            "severe": load // 40,
-            "severe_cap": 12,
-            "passed_over": "chosen" if c == center else "full",
-        }
-        for c, load in loads.items()
-    ]
+    rows = {c: [3, load, 450, load // 2, load // 40, 12] for c, load in loads.items()}
+    others = {c: row for c, row in rows.items() if c != center}
     return orjson.dumps(
         {
             "report_id": report["report_id"],
@@ -78,7 +66,7 @@ def explained(report: dict[str, Any], center: str, loads: dict[str, int]) -> byt
                 "over_capacity": True,
                 "copy_central": True,
                 "right_of_return": False,
-                "candidates": candidates,
+                "compared": {"chosen": {"open": {center: rows[center]}}, "full": {"open": others}},
                 "rule_version": 2,
                 "table_version": "2026-07-01",
             },

@@ -268,7 +268,7 @@ _HEADERS: Final[dict[str, Any]] = {
         "ce_dataschema": {
             "type": "string",
             "format": "uri",
-            "description": "The schema it was written by; missing in records of release 0.1.0.",
+            "description": "The schema it was written by.",
         },
         "ce_time": {"type": "string", "format": "date-time", "description": "When the fact became true."},
         "ce_subject": {"type": "string", "description": "What it is about: the key of the record."},

@@ -1,13 +1,13 @@
 """Whether today's events and those of every release understand each other: schemas compared, examples read both ways.
 
-`docs/events/released` keeps schema and example of each event type as they were released; nothing there ever changes.
-A type may get optional fields, words in open vocabularies, and an open vocabulary in place of a closed one. Everything
-else is a new version of the type, beside the old one: the topics are kept for ever.
+`docs/events/released/<version>.json` names the schema of each type by its digest, beside `<digest>.example.json`; the
+schema itself is at its immutable name. The first release is 1.0.0: until then there is nothing to compare with. A type
+may get optional fields, words in open vocabularies, and an open vocabulary in place of a closed one. Everything else is
+a new version of the type, beside the old one: the topics are kept for ever.
 """
 
 import json
 from collections.abc import Iterator, Mapping
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,15 +15,14 @@ import jsonschema
 
 from shared.errors import PermanentError, UnknownTypeError
 from shared.events.catalog import EVENT_TYPES, parse_event
-from shared.events.schemas import schema
-from tools.docs_generation.schemas import RELEASED, render
+from shared.events.schemas import name_of, schema
+from tools.docs_generation.schemas import DOCS, path_of, released_paths, render
 
 Schema = Mapping[str, Any]
 
 _ROOT: Final = Path(__file__).parents[2]
 GOLDEN: Final = _ROOT / "tests" / "golden" / "events"
-_SUMS: Final = "SHA256SUMS"
-_SCHEMA, _EXAMPLE = ".schema.json", ".example.json"
+_RELEASED: Final = "events/released"
 _WORDS: Final = "x-known-values"
 _SAY_NOTHING: Final = {"title", "description", "examples", "$schema", "$id", "$defs", "$ref", "default"}
 """Keywords that bind nobody, and those that are looked at by themselves."""
@@ -33,36 +32,29 @@ _OF_WORDS: Final = {"enum", _WORDS, "pattern", "type"}
 
 def problems() -> list[str]:
     """Return the faults of the events as they are, one line each."""
-    return list(faults(RELEASED, {name: schema(model) for name, model in EVENT_TYPES.items()}, GOLDEN))
+    return list(faults(DOCS, {name: schema(model) for name, model in EVENT_TYPES.items()}, GOLDEN))
 
 
-def faults(released: Path, today: Mapping[str, Schema], golden: Path) -> Iterator[str]:
+def faults(docs: Path, today: Mapping[str, Schema], golden: Path) -> Iterator[str]:
     """Compare today's schemas and examples with those of every release; return the faults, one line each."""
-    yield from altered(released)
-    for file in sorted(released.glob(f"*/*{_SCHEMA}")):
-        release, name = file.parent.name, file.name.removesuffix(_SCHEMA)
-        old = json.loads(file.read_text(encoding="utf-8"))
+    for path, release in released_paths(docs).items():
+        _, name, digest = path.split("/")
+        file = docs / path
+        old = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        if old.get("$id") != name_of(name, old) or not str(old.get("$id")).endswith(digest):
+            yield f"docs/{path}: is not what {release} released; restore it (git checkout)"
+            continue
         if name not in today:
             yield f"{name}: the type of release {release} is gone; topics are kept for ever, so its model must stay"
             continue
         remedy = f"since {release}; undo it, or make it a new type ({next_version(name)})"
         for place, change in compared(old, today[name]):
             yield f"{name}, {place or 'body'}: {change} {remedy}"
-        if error := _refused_today(file.with_name(name + _EXAMPLE)):
+        if error := _refused_today(docs / _RELEASED / f"{digest}.example.json"):
             yield f"{name}: today's model refuses the example {error} {remedy}"
         body = json.loads((golden / f"{name}.json").read_text(encoding="utf-8"))["body"]
         for wrong in jsonschema.Draft202012Validator(old).iter_errors(body):
             yield f"{name}, {_path(wrong.absolute_path)}: a reader refuses today's example ({wrong.validator}) {remedy}"
-
-
-def altered(released: Path) -> Iterator[str]:
-    """Files of releases that are not what was released."""
-    lines = (released / _SUMS).read_text(encoding="utf-8").splitlines()
-    sums = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
-    found = {f"{file.parent.name}/{file.name}": file for file in released.glob("*/*")}
-    for name in sorted(sums.keys() | found.keys()):
-        if name not in found or sha256(found[name].read_bytes()).hexdigest() != sums.get(name):
-            yield f"docs/events/released/{name}: is not what was released; restore it (git checkout)"
 
 
 def compared(old: Schema, new: Schema) -> Iterator[tuple[str, str]]:
@@ -162,13 +154,15 @@ def _refused_today(file: Path) -> str | None:
     return None
 
 
-def release(version: str, released: Path = RELEASED, golden: Path = GOLDEN) -> None:
-    """Keep today's schemas and examples as those of a release. Raises ``FileExistsError`` where there is one."""
-    folder = released / version
-    folder.mkdir()
-    for name, model in EVENT_TYPES.items():
-        (folder / (name + _SCHEMA)).write_text(render(schema(model)), encoding="utf-8")
-        (folder / (name + _EXAMPLE)).write_bytes((golden / f"{name}.json").read_bytes())
-    kept = sorted(released.glob("*/*"))
-    lines = [f"{sha256(file.read_bytes()).hexdigest()}  {file.parent.name}/{file.name}\n" for file in kept]
-    (released / _SUMS).write_text("".join(lines), encoding="utf-8")
+def release(version: str, docs: Path = DOCS, golden: Path = GOLDEN) -> None:
+    """Keep the names of today's schemas, and their examples, as those of a release. Raises ``FileExistsError``."""
+    texts = {name: render(schema(model)) for name, model in EVENT_TYPES.items()}
+    digests = {name: path_of(text).rpartition("/")[2] for name, text in texts.items()}
+    folder = docs / _RELEASED
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{version}.json").open("x", encoding="utf-8") as file:
+        file.write(render(digests))
+    for name, digest in digests.items():
+        example = folder / f"{digest}.example.json"
+        if not example.exists():  # an unchanged schema keeps the example of the release that brought it
+            example.write_bytes((golden / f"{name}.json").read_bytes())

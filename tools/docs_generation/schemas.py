@@ -6,17 +6,17 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from shared.events.catalog import EVENT_TYPES
-from shared.events.schemas import name_of, schema
+from shared.events.schemas import schema
 
-RELEASED: Final = Path(__file__).parents[2] / "docs" / "events" / "released"
+DOCS: Final = Path(__file__).parents[2] / "docs"
 
 
-def files() -> dict[str, str]:
-    """Every schema by its path below ``docs``: under its type, and where its immutable name resolves to."""
+def files(docs: Path = DOCS) -> dict[str, str]:
+    """Every schema by its path below ``docs``: under its type, and at its immutable name, where released ones stay."""
     today = {name: render(schema(model)) for name, model in EVENT_TYPES.items()}
-    return {f"events/{name}.schema.json": text for name, text in today.items()} | {
-        path_of(text): text for text in (*_released(), *today.values())
-    }
+    kept = {path: (docs / path).read_text(encoding="utf-8") for path in released_paths(docs) if (docs / path).is_file()}
+    named = {f"events/{name}.schema.json": text for name, text in today.items()}
+    return named | kept | {path_of(text): text for text in today.values()}
 
 
 def path_of(text: str) -> str:
@@ -24,11 +24,13 @@ def path_of(text: str) -> str:
     return urlsplit(str(json.loads(text)["$id"])).path.lstrip("/")
 
 
-def _released() -> list[str]:
-    """Schemas of releases that have an immutable name; those up to 0.2.0 had none."""
-    texts = [file.read_text(encoding="utf-8") for file in sorted(RELEASED.glob("*/*.schema.json"))]
-    found = [(text, json.loads(text)) for text in texts]
-    return [text for text, read in found if read["$id"] == name_of(read["$id"].split("/")[-2], read)]
+def released_paths(docs: Path = DOCS) -> dict[str, str]:
+    """The path of every schema of a release, and a release that had it; none before 1.0.0."""
+    found: dict[str, str] = {}
+    for file in sorted((docs / "events" / "released").glob("*[0-9].json")):
+        for name, digest in json.loads(file.read_text(encoding="utf-8")).items():
+            found.setdefault(f"events/{name}/{digest}", file.stem)
+    return found
 
 
 def render(document: object) -> str:

@@ -66,9 +66,9 @@ class Explainer:
         """One decision. ``day`` is the Seoul day whose tables counted for it."""
         weight = severity_of(facts).weight
         home, tables = decision.home_center_id, self._tables(decision)
-        far = {c.center_id: distance_of(c.center_id, home, facts, day, tables) for c in decision.every_candidate()}
+        far = {c.center_id: distance_of(c.center_id, home, facts, day, tables) for c in decision.candidates()}
         by_distance = sorted(
-            decision.every_candidate(),
+            decision.candidates(),
             key=lambda c: (c.passed_over is not PassedOver.CHOSEN, NEAREST_FIRST[far[c.center_id]], c.center_id),
         )
         return Explanation(
@@ -123,7 +123,7 @@ class Explainer:
     def _values(self, decision: Decision, facts: ReportFacts, day: date) -> dict[str, str]:
         """The figures that were recorded, by the names of the holes in the sentences."""
         weight = severity_of(facts).weight
-        seen = {candidate.center_id: candidate for candidate in decision.every_candidate()}
+        seen = {candidate.center_id: candidate for candidate in decision.candidates()}
         tables = self._tables(decision)
         far = distance_of(decision.center_id, decision.home_center_id, facts, day, tables)
         values = {
@@ -148,7 +148,7 @@ class Explainer:
     def _alarms(self, decision: Decision, weight: int) -> tuple[str, ...]:
         if not decision.over_capacity or decision.center_id == CENTRAL:
             return ()
-        own = next((c for c in decision.every_candidate() if c.center_id == decision.center_id), None)
+        own = next((c for c in decision.candidates() if c.center_id == decision.center_id), None)
         used = self._used(own, weight) if own is not None else None
         name = self.name(decision.center_id)
         if used is None:
@@ -161,7 +161,7 @@ class Explainer:
             told.append(self._say(sentences.RETURN, {"home": self.name(decision.home_center_id)}))
         knows = decision.linked_center_id
         if knows is not None and knows != decision.center_id:
-            verdict = next((c.passed_over for c in decision.every_candidate() if c.center_id == knows), None)
+            verdict = next((c.passed_over for c in decision.candidates() if c.center_id == knows), None)
             if verdict is None:
                 told.append(self._translate(sentences.KNOWS_CENTRAL))
             else:
@@ -189,7 +189,7 @@ _NOT_ASKED: Final = frozenset({PassedOver.CHOSEN, PassedOver.KEPT_AT_HOME, Passe
 
 def _home_anyway(decision: Decision, facts: ReportFacts) -> str | None:
     """Explain why home keeps it though others were asked: past the limit, or as many severe cases as it may have."""
-    own = next((c for c in decision.every_candidate() if c.center_id == decision.center_id), None)
+    own = next((c for c in decision.candidates() if c.center_id == decision.center_id), None)
     known = decision.rule_version == RULE.version
     if decision.reason is not RoutingReason.HOME or not known or own is None or not own.capacity:
         return None
@@ -197,7 +197,7 @@ def _home_anyway(decision: Decision, facts: ReportFacts) -> str | None:
     if with_it * 100 > own.capacity * RULE.threshold_percent:
         return sentences.HOME_ANYWAY
     # Within the limit others are asked only where home may have no severe case more.
-    asked = any(c.passed_over not in _NOT_ASKED for c in decision.every_candidate())
+    asked = any(c.passed_over not in _NOT_ASKED for c in decision.candidates())
     return sentences.SEVERE_ANYWAY if asked else None
 
 

@@ -52,7 +52,7 @@ def replay(decision: Decision, facts: ReportFacts, day: date, *, tables: Tables 
 
     The same answer comes out if code and tables still mean what its ``rule_version`` and ``table_version`` say.
     """
-    loads = {candidate.center_id: _load_of(candidate) for candidate in decision.every_candidate()}
+    loads = {candidate.center_id: _load_of(candidate) for candidate in decision.candidates()}
     if decision.reason in TRANSFERS:
         might = decision.right_of_return or decision.reason is RoutingReason.RETURNED_HOME
         assignment = transferred(decision.center_id, facts, loads, day, may_return=might, tables=tables)
@@ -107,15 +107,12 @@ class Replay:
         return differing(event.decision, again)
 
 
-_EXPLANATION: Final = frozenset({"candidates", "compared"})
-
-
 def differing(was: Decision, again: Decision) -> str | None:
-    """The fields that came out otherwise; of the candidates, however written, only how many. None: nothing did."""
-    fields = [name for name in Decision.model_fields if name not in _EXPLANATION]
+    """The fields that came out otherwise; of the candidates only how many. None: nothing did."""
+    fields = [name for name in Decision.model_fields if name != "compared"]
     values = [(name, getattr(was, name), getattr(again, name)) for name in fields]
     found = [f"{name}: {old} recorded, {new} decided" for name, old, new in values if old != new]
-    seen, decided = was.every_candidate(), again.every_candidate()
+    seen, decided = was.candidates(), again.candidates()
     if seen != decided:
         same = sum(one == other for one, other in zip(seen, decided, strict=False))
         found.append(f"candidates: {max(len(seen), len(decided)) - same} of them")

@@ -383,7 +383,6 @@ def decision_of(assignment: Assignment, tables: Tables = TABLES) -> Decision:
         reason=assignment.reason,
         over_capacity=assignment.over_capacity,
         copy_central=assignment.copy_central,
-        candidates=(),
         compared=assignment.compared(),
         right_of_return=assignment.right_of_return,
         linked_center_id=assignment.linked_center_id,

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from services.routing.assignment.bands import Band, band_of
 from services.routing.assignment.models import CenterLoad
-from services.routing.assignment.replay import TRANSFERS, differing, replay
+from services.routing.assignment.replay import differing, replay
 from services.routing.assignment.rules import RULE_VERSION
 from services.routing.read_model import RoutingEntry, event_of
 from services.routing.state.report_states import RoutingEvent
@@ -80,8 +80,6 @@ def replays(event: RoutingEvent, known: Mapping[str, Tables] = PACKAGED.known) -
     if not isinstance(event, ReportRouted | ReportRerouted):
         return None
     decision: Decision = event.decision
-    if not decision.every_candidate() and decision.reason not in TRANSFERS:
-        return None  # copied by a build up to 0.2.0, which passed over what it could not read
     tables = known.get(decision.table_version)
     if decision.rule_version != RULE_VERSION or tables is None:
         return None
@@ -112,7 +110,7 @@ def _written_out(body: dict[str, Any], event: RoutingEvent) -> dict[str, Any]:
     if not isinstance(event, ReportRouted | ReportRerouted):
         return body
     decision = {name: value for name, value in body["decision"].items() if name != "compared"}
-    candidates = [one.model_dump(mode="json") for one in event.decision.every_candidate()]
+    candidates = [one.model_dump(mode="json") for one in event.decision.candidates()]
     return {**body, "decision": {**decision, "candidates": candidates}}
 
 

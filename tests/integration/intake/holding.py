@@ -80,9 +80,7 @@ def routed(stored: dict[str, Any], center_id: str, at: datetime) -> Event:
         cause=Cause(kind=CauseKind.REPORT),
         decided_at=at,
         received_at=stored["received_at"],
-        decision=Decision(
-            center_id=center_id, reason=RoutingReason.HOME, candidates=(), rule_version=1, table_version="t"
-        ),
+        decision=Decision(center_id=center_id, reason=RoutingReason.HOME, rule_version=1, table_version="t"),
         facts=ReportFacts.model_validate_json(json.dumps(stored["facts"])),
     )
 

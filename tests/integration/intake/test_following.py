@@ -22,7 +22,6 @@ def decision(center_id: str) -> Decision:
         center_id=center_id,
         home_center_id="busan",
         reason=RoutingReason.HOME,
-        candidates=(),
         rule_version=1,
         table_version="t",
     )

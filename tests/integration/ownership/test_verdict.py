@@ -9,7 +9,7 @@ from tests.integration.ownership.verdict import faults
 from tests.integration.routing.records import Line
 
 AT = "2026-11-25T00:00:0{}.000Z"
-STATES = [{"center_id": center, "state": "open"} for center in ("busan", "ulsan", "jeju")]
+COMPARED = {"busier": {"open": dict.fromkeys(("busan", "ulsan", "jeju"))}}
 FROM_INTAKE, AGREED = {"kind": "report"}, {"kind": "case_event", "event_id": "agreed"}
 Log = dict[str, list[Line]]
 
@@ -24,7 +24,7 @@ def routing(version: int, kind: str, ownership: int, cause: dict[str, Any], /, *
 
 
 def decision(center: str) -> dict[str, Any]:
-    return {"decision": {"center_id": center, "candidates": STATES}, "facts": {"declined_centers": []}}
+    return {"decision": {"center_id": center, "compared": COMPARED}, "facts": {"declined_centers": []}}
 
 
 def case(offset: int, what: str, ident: str, ownership: int, **more: Any) -> Line:

@@ -61,11 +61,10 @@ def line_of(topic: str, record: Any) -> Line | None:
 
 
 def states_of(decision: dict[str, Any]) -> dict[str, str]:
-    """The state of each centre by a decision's own account, as builds up to 0.2.0 wrote it or as today's do."""
-    one_by_one = {one["center_id"]: one["state"] for one in decision["candidates"]}
-    return one_by_one | {
+    """The state of each centre by a decision's own account."""
+    return {
         center: state
-        for by_state in decision.get("compared", {}).values()
+        for by_state in decision["compared"].values()
         for state, loads in by_state.items()
         for center in loads
     }

@@ -20,7 +20,7 @@ FACTS = {
     "declined_centers": ["jeju"],
     "synthetic": False,
 }
-STATES = [{"center_id": c, "state": "open"} for c in ("busan", "ulsan", "jeju")]
+COMPARED = {"busier": {"open": dict.fromkeys(("busan", "ulsan", "jeju"))}}
 
 
 def routing(offset: int, kind: str, version: int, ownership: int, cause: dict[str, Any], /, **more: Any) -> Line:
@@ -29,7 +29,7 @@ def routing(offset: int, kind: str, version: int, ownership: int, cause: dict[st
 
 
 def decision(center: str, **more: Any) -> dict[str, Any]:
-    return {"decision": {"center_id": center, "home_center_id": "busan", "candidates": STATES}, "facts": FACTS, **more}
+    return {"decision": {"center_id": center, "home_center_id": "busan", "compared": COMPARED}, "facts": FACTS, **more}
 
 
 def sound() -> list[Line]:
@@ -85,7 +85,7 @@ WRONG: dict[str, tuple[str, Callable[[list[Line]], list[Line]]]] = {
     "given to a declined one": ("declined_owner", changed(1, **decision("jeju"))),
     "given to a closed one": (
         "closed_owner",
-        changed(4, decision={"center_id": "ulsan", "candidates": [{"center_id": "ulsan", "state": "closed"}]}),
+        changed(4, decision={"center_id": "ulsan", "compared": {"closed": {"closed": {"ulsan": None}}}}),
     ),
     "to central while somebody is open": ("closed_owner", changed(4, **decision("central"))),
     "amendment forgotten": ("not_passed_on", with_more(Line("reports", 0, 1, "report.amended.v1", "more", AMENDED))),

@@ -98,7 +98,6 @@ def decision(
         center_id=center,
         home_center_id=None if homeless else home or center,
         reason=reason,
-        candidates=(),
         rule_version=1,
         table_version="2026-07-01",
     )

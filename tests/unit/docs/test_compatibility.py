@@ -16,17 +16,15 @@ from shared.events.catalog import EVENT_TYPES, parse_event
 from shared.events.schemas import name_of, schema
 from shared.events.vocabulary import HarmType
 from tools.docs_generation import compatibility, schemas
-from tools.docs_generation.compatibility import GOLDEN, altered, compared, faults, problems
-from tools.docs_generation.schemas import RELEASED
+from tools.docs_generation.compatibility import GOLDEN, compared, faults, problems
+from tools.docs_generation.schemas import DOCS
 
-RELEASES = sorted(folder.name for folder in RELEASED.iterdir() if folder.is_dir())
 ROUTED, RECEIVED, SUPPORTED, LOADS = "report.routed.v1", "report.received.v1", "case.supported.v1", "load.summarized.v1"
 CENTER = "center.changed.v1"
-DOCS = RELEASED.parents[1]
+TODAY = {name: schema(model) for name, model in EVENT_TYPES.items()}
 
 
 def test_today_and_every_release_understand_each_other() -> None:
-    assert RELEASES[:2] == ["0.1.0", "0.2.0"]
     assert problems() == []
 
 
@@ -65,20 +63,10 @@ def test_a_schema_published_under_a_name_never_changes() -> None:
     assert published().keys() == {path for path in schemas.files() if not path.endswith(".schema.json")}
 
 
-def test_a_released_schema_stays_published_under_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schemas, "RELEASED", tmp_path)
-    older = copy.deepcopy(schema(EVENT_TYPES[SUPPORTED]))
-    del older["properties"]["by"]
-    older["$id"] = name_of(SUPPORTED, older)
-    (tmp_path / "9.9.9").mkdir()
-    (tmp_path / "9.9.9" / f"{SUPPORTED}.schema.json").write_text(schemas.render(older))
-    assert schemas.files()[schemas.path_of(json.dumps(older))] == schemas.render(older)
-
-
 GONE = object()
 WORDS, REMOVED, STATE = "x-known-values", "words were removed from a vocabulary", "state"
 HARMS = [harm.value for harm in HarmType if harm is not HarmType.OTHER]
-FACTS, CANDIDATE = "$defs/ReportFacts/properties", "$defs/Candidate/properties"
+FACTS, DECISION = "$defs/ReportFacts/properties", "$defs/Decision/properties"
 Edit = Mapping[str, object]
 
 
@@ -110,7 +98,7 @@ URGENT: Edit = {"properties": {**FIELDS, "urgent": {"type": "boolean"}}, "requir
     [
         (RECEIVED, FACTS, {"district": GONE}, "facts.district", "the field was removed"),
         (RECEIVED, FACTS, {"language": GONE}, "facts.language", "the field was removed"),
-        (ROUTED, CANDIDATE, {"severe": GONE}, "decision.candidates.*.severe", "the field was removed"),
+        (ROUTED, DECISION, {"reason": GONE}, "decision.reason", "the field was removed"),
         (SUPPORTED, "", URGENT, "urgent", "a required field was added"),
         (SUPPORTED, "", {"required": [*NEEDED, "by"]}, "by", "the field became required"),
         (SUPPORTED, "", {"required": [one for one in NEEDED if one != "at"]}, "at", "the field became optional"),
@@ -167,54 +155,67 @@ def test_what_every_build_survives_is_let_through(name: str, place: str, edit: E
     assert list(compared(*edited(name, place, edit))) == []
 
 
-def test_a_fault_says_event_field_rule_and_what_to_do() -> None:
-    today = {name: schema(model) for name, model in EVENT_TYPES.items()}
-    today[SUPPORTED] = copy.deepcopy(today[SUPPORTED])
-    today[SUPPORTED]["required"].append("by")
-    assert list(faults(RELEASED, today, GOLDEN)) == [
-        f"case.supported.v1, by: the field became required since {release}; "
-        "undo it, or make it a new type (case.supported.v2)"
-        for release in RELEASES
-    ]
-    del today[SUPPORTED]
-    [first, *_] = faults(RELEASED, today, GOLDEN)
-    assert first.startswith("case.supported.v1: the type of release 0.1.0 is gone")
-
-
 @pytest.fixture
-def copied(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(RELEASED, tmp_path / "released"))
+def released(tmp_path: Path) -> Path:
+    """Documents with today's schemas as those of a release."""
+    for path, text in schemas.files(tmp_path).items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text, encoding="utf-8")
+    compatibility.release("9.9.9", tmp_path)
+    return tmp_path
 
 
-@pytest.mark.parametrize("how", ["changed", "removed", "added"])
-def test_what_was_released_never_changes(copied: Path, how: str) -> None:
-    file = copied / "0.2.0" / "case.closed.v1.schema.json"
+def test_a_fault_says_event_field_rule_and_what_to_do(released: Path) -> None:
+    assert list(faults(released, TODAY, GOLDEN)) == []
+    changed = copy.deepcopy(TODAY)
+    changed[SUPPORTED]["required"].append("by")
+    remedy = "undo it, or make it a new type (case.supported.v2)"
+    assert list(faults(released, changed, GOLDEN)) == [
+        f"case.supported.v1, by: the field became required since 9.9.9; {remedy}"
+    ]
+    del changed[SUPPORTED]
+    [line] = faults(released, changed, GOLDEN)
+    assert line.startswith("case.supported.v1: the type of release 9.9.9 is gone")
+
+
+@pytest.mark.parametrize("how", ["changed", "removed"])
+def test_what_was_released_never_changes(released: Path, how: str) -> None:
+    (path,) = (path for path in schemas.released_paths(released) if "case.closed.v1" in path)
     if how == "removed":
-        file.unlink()
-    elif how == "changed":
-        file.write_text(file.read_text().replace('"outcome"', '"result"'))
+        (released / path).unlink()
     else:
-        file = Path(shutil.copy(file, file.with_name("case.closed.v2.schema.json")))
-    [line] = altered(copied)
-    assert line == f"docs/events/released/0.2.0/{file.name}: is not what was released; restore it (git checkout)"
+        (released / path).write_text((released / path).read_text().replace('"outcome"', '"result"'))
+    assert list(faults(released, TODAY, GOLDEN)) == [
+        f"docs/{path}: is not what 9.9.9 released; restore it (git checkout)"
+    ]
 
 
-def test_examples_are_read_both_ways(copied: Path, tmp_path: Path) -> None:
-    golden = Path(shutil.copytree(GOLDEN, tmp_path / "golden"))
-    example, mine = copied / "0.1.0" / "case.closed.v1.example.json", golden / "case.closed.v1.json"
-    released, today = json.loads(example.read_text()), json.loads(mine.read_text())
-    released["body"]["ownership"] = 0
-    example.write_text(json.dumps(released))
-    today["body"]["outcome"] = "moved_abroad"
+def test_examples_are_read_both_ways(released: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    golden = Path(shutil.copytree(GOLDEN, tmp_path_factory.mktemp("golden"), dirs_exist_ok=True))
+    (digest,) = (path.rpartition("/")[2] for path in schemas.released_paths(released) if "case.closed.v1" in path)
+    example, mine = released / "events" / "released" / f"{digest}.example.json", golden / "case.closed.v1.json"
+    kept, today = json.loads(example.read_text()), json.loads(mine.read_text())
+    kept["body"]["ownership"] = 0
+    example.write_text(json.dumps(kept))
+    today["body"]["ownership"] = 0
     mine.write_text(json.dumps(today))
-    found = list(faults(copied, {name: schema(model) for name, model in EVENT_TYPES.items()}, golden))
+    found = list(faults(released, TODAY, golden))
     assert any("case.closed.v1: today's model refuses the example (invalid: ownership" in line for line in found)
-    assert any("case.closed.v1, outcome: a reader refuses today's example (enum) since 0.1.0" in line for line in found)
+    assert any(
+        "case.closed.v1, ownership: a reader refuses today's example (minimum) since 9.9.9" in line for line in found
+    )
 
 
-def test_a_release_keeps_schemas_and_examples_once(copied: Path) -> None:
-    compatibility.release("9.9.9", copied)
-    assert len(list((copied / "9.9.9").iterdir())) == 2 * len(EVENT_TYPES)
-    assert list(altered(copied)) == []
+def test_a_release_copies_no_schema_and_each_stays_published(released: Path) -> None:
+    compatibility.release("9.9.10", released)
+    assert len(list((released / "events" / "released").iterdir())) == 2 + len(EVENT_TYPES)
+    older = copy.deepcopy(TODAY[SUPPORTED])
+    del older["properties"]["by"]
+    older["$id"] = name_of(SUPPORTED, older)
+    path = schemas.path_of(json.dumps(older))
+    (released / path).write_text(schemas.render(older))
+    digest = path.rpartition("/")[2]
+    (released / "events" / "released" / "9.9.8.json").write_text(json.dumps({SUPPORTED: digest}))
+    assert schemas.files(released)[path] == schemas.render(older)
     with pytest.raises(FileExistsError):
-        compatibility.release("9.9.9", copied)
+        compatibility.release("9.9.9", released)

@@ -14,7 +14,7 @@ from shared.centers import CENTER_IDS, TABLES, districts_of
 from shared.events.base import Event
 from shared.events.envelope import event_id
 from shared.events.reports import ReportFacts, ReportReceived
-from shared.events.routings import Decision
+from shared.events.routings import LOAD_COLUMNS, Candidate, Decision
 from shared.events.vocabulary import CenterState
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -58,6 +58,15 @@ def center_loads(loads: dict[str, int] | None = None, closed: tuple[str, ...] = 
 def decision_for(facts: ReportFacts, loads: CenterLoads, day: date = DAY, **more: Any) -> Decision:
     """The decision as it stands in an event, candidates by id."""
     return decision_of(assign(facts, dict(sorted(loads.items())), day, **more), more.get("tables", TABLES))
+
+
+def compared_of(*candidates: Candidate) -> dict[str, Any]:
+    """The candidates as a decision groups them."""
+    found: dict[str, Any] = {}
+    for one in candidates:
+        by_state = found.setdefault(str(one.passed_over), {})
+        by_state.setdefault(str(one.state), {})[one.center_id] = [getattr(one, name) for name in LOAD_COLUMNS]
+    return found
 
 
 def full(*but: str) -> dict[str, int]:

@@ -79,7 +79,7 @@ class Case:
             decision = decided_later(self.facts, self.center_loads, self.day, self.owned_by, self.then, self.known_by)
         if decision is None:
             return {"owner": self.owned_by, "why": STAYS}, {}
-        return _answers(decision), {c.center_id: str(c.passed_over) for c in decision.every_candidate()}
+        return _answers(decision), {c.center_id: str(c.passed_over) for c in decision.candidates()}
 
 
 def _answers(decision: Decision) -> dict[str, Any]:

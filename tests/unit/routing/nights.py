@@ -8,7 +8,7 @@ from services.routing.state.report_states import RoutingEvent
 from shared.clock import SystemClock
 from shared.events.routings import ReportRouted
 from shared.events.vocabulary import CenterState, PassedOver, RoutingReason
-from tests.unit.routing.builders import received
+from tests.unit.routing.builders import compared_of, received
 from tests.unit.routing.harness import say, tell
 from tests.unit.routing.steps import run, settle
 
@@ -65,11 +65,9 @@ def overflow() -> list[RoutingEvent]:
             update={"guests": guests.get(c.center_id, (0, 0))[0], "severe": guests.get(c.center_id, (0, 0))[1]}
             | {"severe_cap": 12}
         )
-        for c in event.decision.every_candidate()
+        for c in event.decision.candidates()
     )
-    return [
-        _with(event, decision={"candidates": [c.model_dump() for c in seen], "compared": {}, "right_of_return": True})
-    ]
+    return [_with(event, decision={"compared": compared_of(*seen), "right_of_return": True})]
 
 
 def passed_over() -> list[RoutingEvent]:
@@ -84,8 +82,8 @@ def passed_over() -> list[RoutingEvent]:
         "sejong": {"passed_over": PassedOver.CLOSED, "state": CenterState.CLOSED},
     }
     seen = [
-        c.model_dump() | {"passed_over": PassedOver.OUT_OF_REACH} | verdicts.get(c.center_id, {})
-        for c in event.decision.every_candidate()
+        c.model_copy(update={"passed_over": PassedOver.OUT_OF_REACH} | verdicts.get(c.center_id, {}))
+        for c in event.decision.candidates()
     ]
     return [
         _with(
@@ -98,7 +96,7 @@ def passed_over() -> list[RoutingEvent]:
                 "copy_central": True,
                 "right_of_return": True,
                 "linked_center_id": "sejong",
-                "candidates": seen,
+                "compared": compared_of(*seen),
             },
         )
     ]

@@ -101,7 +101,7 @@ def test_a_decision_names_the_rule_the_tables_and_the_linked_centre_chosen_or_no
 def test_candidates_carry_everything_the_rule_looked_at() -> None:
     at = center_loads()
     at["ulsan"] = at["ulsan"]._replace(load=70, guests=20, severe=3, severe_cap=8, state=CenterState.SHORT_STAFFED)
-    (ulsan,) = (c for c in decision_for(facts("busan"), at, DAY).every_candidate() if c.center_id == "ulsan")
+    (ulsan,) = (c for c in decision_for(facts("busan"), at, DAY).candidates() if c.center_id == "ulsan")
     assert (ulsan.load, ulsan.capacity, ulsan.guests, ulsan.severe, ulsan.severe_cap) == (70, 450, 20, 3, 8)
     assert (ulsan.state, ulsan.staff_on_duty, ulsan.passed_over) == ("short_staffed", 3, PassedOver.KEPT_AT_HOME)
 

@@ -79,10 +79,10 @@ def test_every_centre_is_explained_and_exactly_the_owner_is_chosen(
     facts: ReportFacts, center_loads: CenterLoads, linked: str | None
 ) -> None:
     decision = decision_for(facts, center_loads, DAY, linked=linked)
-    assert [c.center_id for c in decision.every_candidate()] == sorted(center_loads)
-    chosen = [c.center_id for c in decision.every_candidate() if c.passed_over is PassedOver.CHOSEN]
+    assert [c.center_id for c in decision.candidates()] == sorted(center_loads)
+    chosen = [c.center_id for c in decision.candidates() if c.passed_over is PassedOver.CHOSEN]
     assert chosen == ([] if decision.center_id == CENTRAL else [decision.center_id])
-    for candidate in decision.every_candidate():
+    for candidate in decision.candidates():
         center_load = center_loads[candidate.center_id]
         assert (candidate.passed_over is PassedOver.DECLINED) == (center_load.center_id in facts.declined_centers)
         if candidate.passed_over is PassedOver.CLOSED:

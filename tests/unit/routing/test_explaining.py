@@ -31,7 +31,7 @@ from shared.events.vocabulary import (
 from shared.labels import ROUTING_REASONS
 from shared.web.language import LANGUAGES, Language
 from shared.web.pages import Pages
-from tests.unit.routing.builders import DAY, any_board, any_facts, decision_for, facts
+from tests.unit.routing.builders import DAY, any_board, any_facts, compared_of, decision_for, facts
 
 PAGES = Pages(HERE / "templates", HERE / "locale", RoutingSettings(), "routing")
 EXPLAINERS = {language: Explainer(language, PAGES.translator(language).gettext) for language in LANGUAGES}
@@ -55,7 +55,7 @@ def decided(reason: RoutingReason, **more: Any) -> Decision:
         "center_id": "gyeongnam",
         "home_center_id": "busan",
         "reason": reason,
-        "candidates": (
+        "compared": compared_of(
             seen("busan", 422, PassedOver.FULL, severe=12, severe_cap=12),
             seen("gyeongnam", 265, PassedOver.CHOSEN, severe=3, severe_cap=12),
         ),
@@ -108,8 +108,8 @@ def test_severe_cases_are_said_as_counts() -> None:
     ("load", "said"), [(395, "had room: 90% with this case"), (396, "past the limit of 90%, but no centre")]
 )
 def test_a_home_past_the_limit_says_that_nobody_was_clearly_better(load: int, said: str) -> None:
-    candidates = (seen("busan", load, PassedOver.CHOSEN),)
-    assert said in why(decided(RoutingReason.HOME, center_id="busan", candidates=candidates))
+    compared = compared_of(seen("busan", load, PassedOver.CHOSEN))
+    assert said in why(decided(RoutingReason.HOME, center_id="busan", compared=compared))
 
 
 def test_a_home_with_all_the_severe_cases_it_may_have_says_that_nobody_took_another() -> None:
@@ -117,11 +117,11 @@ def test_a_home_with_all_the_severe_cases_it_may_have_says_that_nobody_took_anot
     asked = decided(
         RoutingReason.HOME,
         center_id="busan",
-        candidates=(own, seen("ulsan", 0, PassedOver.SEVERE_FULL)),
+        compared=compared_of(own, seen("ulsan", 0, PassedOver.SEVERE_FULL)),
     )
     assert "have 12 severe cases of at most 12, but no other centre could take another" in why(asked)
-    spared = (own, seen("ulsan", 0, PassedOver.KEPT_AT_HOME), seen("jeju", 0, PassedOver.DECLINED))
-    assert "had room" in why(asked.model_copy(update={"candidates": spared}))
+    spared = compared_of(own, seen("ulsan", 0, PassedOver.KEPT_AT_HOME), seen("jeju", 0, PassedOver.DECLINED))
+    assert "had room" in why(asked.model_copy(update={"compared": spared}))
 
 
 @given(st.sampled_from(["normal", "critical"]), any_board())
@@ -138,9 +138,7 @@ def test_the_sentence_of_a_home_that_keeps_it_fits_what_the_rule_saw(urgency: st
     if "severe cases of at most" in said:
         assert own.severe >= own.severe_cap
     if "had room" in said:
-        assert all(
-            c.passed_over in {"chosen", "kept_at_home", "closed", "declined"} for c in decision.every_candidate()
-        )
+        assert all(c.passed_over in {"chosen", "kept_at_home", "closed", "declined"} for c in decision.candidates())
 
 
 @pytest.mark.parametrize("reason", RoutingReason)
@@ -148,7 +146,7 @@ def test_the_sentence_of_a_home_that_keeps_it_fits_what_the_rule_saw(urgency: st
 def test_every_reason_is_said_with_its_figures_and_plainly_without_them(
     reason: RoutingReason, language: Language
 ) -> None:
-    full, bare = why(decided(reason), language), why(decided(reason, candidates=()), language)
+    full, bare = why(decided(reason), language), why(decided(reason, compared={}), language)
     assert "%(" not in full + bare
     needs = sentences.holes(sentences.WHY.get(reason, ""))
     translate = PAGES.translator(language).gettext
@@ -189,7 +187,7 @@ def test_what_else_a_reader_must_know_is_said() -> None:
         copy_central=True,
         over_capacity=True,
         linked_center_id="jeju",
-        candidates=(seen("gyeongnam", 445, PassedOver.CHOSEN), seen("jeju", 0, PassedOver.CLOSED)),
+        compared=compared_of(seen("gyeongnam", 445, PassedOver.CHOSEN), seen("jeju", 0, PassedOver.CLOSED)),
     )
     told = EXPLAINERS["en"].explain(decision, about, DAY)
     assert told.notes == (

@@ -15,7 +15,18 @@ from services.routing.transitions.rules import moves
 from shared.centers import PACKAGED, TABLES
 from shared.clock import SEOUL
 from shared.events.routings import ReportRerouted
-from tests.unit.routing.builders import MOMENT, NOW, TRACE, center_loads, decision_for, facts, full, received
+from shared.events.vocabulary import PassedOver
+from tests.unit.routing.builders import (
+    MOMENT,
+    NOW,
+    TRACE,
+    center_loads,
+    compared_of,
+    decision_for,
+    facts,
+    full,
+    received,
+)
 from tests.unit.routing.steps import accepted, run, settle
 from tools.command import main
 
@@ -91,11 +102,9 @@ def test_a_changed_record_is_found_and_named(fields: dict[str, Any], said: str) 
 
 def test_all_that_differs_is_said_and_of_the_candidates_only_how_many() -> None:
     event = decisions()[0]
-    center_loads = event.decision.every_candidate()
-    twice = (*center_loads, center_loads[-1])
-    (difference,) = replayed(
-        [tampered(event, copy_central=True, center_id="jeju", candidates=twice, compared={})]
-    ).first_differences
+    *others, last = event.decision.candidates()
+    changed = compared_of(*others, last.model_copy(update={"passed_over": PassedOver.DECLINED}))
+    (difference,) = replayed([tampered(event, copy_central=True, center_id="jeju", compared=changed)]).first_differences
     assert difference.why == (
         "center_id: jeju recorded, busan decided; copy_central: True recorded, False decided; candidates: 1 of them"
     )
@@ -104,9 +113,9 @@ def test_all_that_differs_is_said_and_of_the_candidates_only_how_many() -> None:
 def test_a_changed_load_is_found_where_it_would_have_changed_the_answer() -> None:
     event = next(event for event in decisions() if event.report_id.endswith("4"))
     assert event.decision.center_id == "busan"
-    seen = event.decision.every_candidate()
+    seen = event.decision.candidates()
     center_loads = tuple(c.model_copy(update={"load": 0}) if c.center_id == "jeju" else c for c in seen)
-    assert replayed([tampered(event, candidates=center_loads, compared={})]).differences == 1
+    assert replayed([tampered(event, compared=compared_of(*center_loads))]).differences == 1
 
 
 def test_what_cannot_be_decided_at_all_is_a_difference_and_no_end() -> None:

@@ -41,7 +41,7 @@ def test_within_a_batch_each_decision_sees_the_load_of_those_before() -> None:
     events = settle(state, run(state, *(received(n, "overseas") for n in range(32))))
     owners = [e.decision.center_id for e in events]
     assert {owners.count(c) for c in owners} == {2}
-    assert events[16].decision.every_candidate()[0].load == 10
+    assert events[16].decision.candidates()[0].load == 10
 
 
 def test_owners_are_counted_by_reason_moves_too_and_what_is_over_capacity() -> None:

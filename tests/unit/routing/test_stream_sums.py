@@ -143,7 +143,7 @@ def seen(state: PartitionState, at: CenterLoads, *events: Event) -> dict[str, Ca
     """The centres as the decision about one more report sees them after a batch's earlier events."""
     batch = [incoming(event, "notify" if event.TOPIC == "cases" else "intake") for event in (*events, received(99))]
     *_, last = published(decide(batch, state, at, MOMENT, {}))
-    return {candidate.center_id: candidate for candidate in last.decision.every_candidate()}
+    return {candidate.center_id: candidate for candidate in last.decision.candidates()}
 
 
 def sums(candidate: Candidate) -> tuple[int, int, int]:

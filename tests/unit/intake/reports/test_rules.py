@@ -69,7 +69,6 @@ def decision(center: str) -> Decision:
         center_id=center,
         home_center_id=center,
         reason=RoutingReason.HOME,
-        candidates=(),
         rule_version=1,
         table_version="t",
     )

@@ -188,8 +188,6 @@ public final class Router {
                 json.writeBooleanField("over_capacity", choice.overCapacity());
                 json.writeBooleanField("copy_central", choice.copyCentral());
                 json.writeBooleanField("right_of_return", choice.away());
-                json.writeArrayFieldStart("candidates");
-                json.writeEndArray();
                 json.writeObjectFieldStart("compared");
                 compared(json, choice, loads);
                 json.writeEndObject();
