@@ -116,6 +116,7 @@ def _intake() -> Asks:
         # The ticket is the proof: without one everybody is refused alike.
         ("intake", "POST", "/details"): (ask(403, body={"ticket": "none"}),),
         ("intake", "GET", "/details"): (ask(405),),
+        ("intake", "GET", "/receipt"): (ask(303),),
         # Leads to the case, whoever's it is: that page has its own door.
         ("intake", "GET", "/details/{report_id}"): (ask(303, path=_REPORT),),
         ("intake", "GET", "/details/{report_id}/{form}"): (ask(303, path={**_REPORT, "form": "note"}),),
