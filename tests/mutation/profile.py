@@ -21,11 +21,10 @@ _caches: "list[functools._lru_cache_wrapper[object]]" = []
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Find what remembers answers, once everything is imported."""
-    # Each run of pytest hides from the collector what the runs before it had imported: tests/conftest.py.
-    gc.unfreeze()
-    # By type: some proxies answer to isinstance by importing what they stand for.
-    _caches[:] = [known for known in gc.get_objects() if type(known) is functools._lru_cache_wrapper]
+    """Find what remembers answers, once everything is imported: in the first run, whose copies the others are."""
+    if not _caches:
+        # By type: some proxies answer to isinstance by importing what they stand for.
+        _caches[:] = [known for known in gc.get_objects() if type(known) is functools._lru_cache_wrapper]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
