@@ -98,15 +98,17 @@ def test_no_mark_between_links_stands_alone_at_the_end_of_a_line_on_a_phone() ->
 
 
 def test_what_a_receipt_for_others_shows_is_said_alike_everywhere() -> None:
-    """What `progress_rules.status_of` shows of such a report: received, seen by a person, closed."""
+    """What is shown of such a report: received, seen by a person, closed, and answers to whoever holds the receipt."""
     texts = korean(ROOT / "locale")
     said = {
         english: text for english, text in texts.items() if "shows only" in english and "receipt number" not in english
     }
     assert len(said) == 5
     for english, text in said.items():
-        assert "only whether somebody has seen it and whether it is closed" in english
-        assert "담당자가 확인했는지와 끝났는지만" in text
+        assert (
+            "only whether somebody has seen it, whether it is closed, and answers that the centre leaves for" in english
+        )
+        assert re.search("담당자가 확인했는지, 끝났는지, 그리고 센터가 (?:[가-힣 ]+ )?남긴 답장만", text), text
     assert [one for one in texts if "received and closed" in one or "only that the report arrived" in one] == []
 
 
