@@ -378,7 +378,6 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
             pages.router(view, submission_service, drafts, rate_limiter, Returning(authenticator), clock),
             step_pages.router(view, drafts, Returning(authenticator), clock),
             receipt_page.router(view, drafts),
-            receipt_page.router(view, drafts),
             advice_pages.router(own_pages),
             receipts_pages.router(view, status, receipts, handing),
             handover_pages.router(view, handing),

@@ -15,7 +15,7 @@ from jinja2 import BytecodeCache, ChoiceLoader, Environment, FileSystemLoader, S
 from jinja2.bccache import Bucket
 from starlette.datastructures import URL
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, Response
 
 from shared import labels
 from shared.clock import Clock, SystemClock
@@ -136,8 +136,13 @@ class Pages:
             {"Content-Language": language, "Vary": "Accept-Language, Cookie"},
         )
         if request.query_params.get("lang") in LANGUAGES:
-            response.set_cookie(COOKIE, language, path="/", samesite="lax", httponly=True, secure=self.secure(request))
+            self.keep_language(request, response)
         return response
+
+    def keep_language(self, request: Request, response: Response) -> None:
+        """Let the browser keep the language of the request for this visit."""
+        language = chosen(request)
+        response.set_cookie(COOKIE, language, path="/", samesite="lax", httponly=True, secure=self.secure(request))
 
     def fragment(self, language: Language, template: str, **context: object) -> str:
         """A piece of a page, for a live update. It has what it is given and nothing that only pages have."""

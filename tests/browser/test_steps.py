@@ -84,6 +84,11 @@ async def test_the_compulsory_way_is_short(
     await follow(page, page.go_forward())
     await follow(page, page.reload())
     assert await page.locator(".receipt-code").inner_text() == number
+    # A browser that was ended and restores its windows has the cookies of the visit.
+    restored = await window(chromium, storage_state=await page.context.storage_state(), java_script_enabled=script)
+    await restored.goto(page.url)
+    assert await restored.locator(".receipt-code").inner_text() == number
+    await shoot(restored, f"received-{language}-360")
     assert await harness.collection.count_documents({}) == 1
 
 

@@ -102,9 +102,9 @@ class Edges:
         form = {name: html.unescape(value) for name, value in _HIDDEN.findall(page.text)}
         if form.get("narrative") != said:
             self.faults.append(f"{said}: what is to be sent is not what was typed")
-        answers = await self._sent(point, lambda: http.post("/?lang=ko", data=form))
+        answers = await self._sent(point, lambda: http.post("/?lang=ko", data=form, follow_redirects=True))
         after = await again(lambda: http.get("/form/check"))
-        if after.headers.get("location") not in ("/", "/?begin"):  # with the cookie of a draft, and without
+        if after.headers.get("location") not in ("/", "/receipt?again"):  # with the cookie of a draft, and without
             self.faults.append(f"{said}: the draft of a sent report is still there")
         return self._one(said, {"-".join(_FOUR.findall(answer.text)) for answer in answers})
 

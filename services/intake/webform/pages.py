@@ -4,6 +4,7 @@ Sending takes everything from the form itself, not from the draft: whoever linge
 gone still sends all of it. The answer leads to the page of the receipt (``receipt_page``).
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
 
@@ -101,7 +102,11 @@ def router(
     @routes.get("/all")
     async def whole(request: Request) -> Response:
         sent = await receipt_page.sent_before(view, kept, request)
-        return view.whole(request, Typed(), key=idempotency.new_key(), notice=_RECEIVED if sent is not None else "")
+        page = view.whole(request, Typed(), key=idempotency.new_key(), notice=_RECEIVED if sent is not None else "")
+        if not request.cookies and not only_head(request):
+            # Where it comes back the browser takes cookies, and the receipt has a page of its own.
+            view.pages.keep_language(request, page)
+        return page
 
     @routes.post("/")
     async def sent(request: Request) -> Response:
@@ -304,8 +309,8 @@ async def _left(request: Request, view: FormRenderer, kept: Drafts) -> Response:
     if only_head(request) or request.headers.get("sec-fetch-site") in _ELSEWHERE:
         return response  # a link checker, a preview or a page of somebody else takes nothing away
     secure = view.pages.secure(request)
-    await kept.drop_within(view.draft_of(request), LEAVING_S)
-    await kept.drop_within(view.receipt_of(request), LEAVING_S)
+    left = (view.draft_of(request), view.receipt_of(request))
+    await asyncio.gather(*(kept.drop_within(token, LEAVING_S) for token in left))
     for cookie in (drafts.COOKIE, drafts.RECEIPT_COOKIE):
         drafts.take_token(response, secure=secure, cookie=cookie)
     clear_device_cookie(response, secure=secure)

@@ -39,12 +39,17 @@ def router(view: FormRenderer, kept: Drafts) -> APIRouter:
 
 
 async def lead_to(view: FormRenderer, kept: Drafts, request: Request, page: Typed) -> Response:
-    """Keep the page and lead to it; where it cannot be kept, answer with it: nothing may hide a receipt."""
+    """Keep the page and lead to it; where it cannot be kept, answer with it: nothing may hide a receipt.
+
+    A browser that sends no cookie may take none, and would come to the page without its receipt.
+    """
+    if not request.cookies:
+        return render(view, request, page, shown_once=True)
     token = kept.new_token()
     try:
         await kept.save(token, page)
     except TransientError:
-        return render(view, request, page)
+        return render(view, request, page, shown_once=True)
     chosen = f"?lang={view.pages.language(request)}" if "lang" in request.query_params else ""
     answer = RedirectResponse(f"{PATH}{chosen}", 303)
     drafts.leave_token(answer, token, secure=view.pages.secure(request), cookie=drafts.RECEIPT_COOKIE)
@@ -80,8 +85,8 @@ def page_of(result: SubmissionResult, submission: Submission, typed: Typed) -> T
     return Typed({**{name: (value,) for name, value in said.items()}, "links": links})
 
 
-def render(view: FormRenderer, request: Request, page: Typed) -> Response:
-    """The page of a receipt."""
+def render(view: FormRenderer, request: Request, page: Typed, *, shown_once: bool = False) -> Response:
+    """The page of a receipt. ``shown_once``: nothing on it leads to the other language, for it has no address."""
     received_at = datetime.fromisoformat(page.one("received_at"))
     return view.pages.render(
         request,
@@ -99,4 +104,5 @@ def render(view: FormRenderer, request: Request, page: Typed) -> Response:
         repeated=bool(page.one("repeated")),
         word_typed=bool(page.one("word_typed")),
         links=[(slug, advice.NOTES[slug].title) for slug in page.all("links") if slug in advice.NOTES],
+        **({"shown_once": True} if shown_once else {}),
     )

@@ -77,7 +77,8 @@ class _Steps:
             raise Problem(503, "unavailable", _NOT_REACHED, retry_after=refusals.RETRY_SECONDS) from None
         if typed is None or token is None:
             if one is None or one is not steps.first(one.path):
-                sent = await receipt_page.sent_before(self._view, self._kept, request)
+                # Sending takes the token away: where there is one, it is another form's, and its time is over.
+                sent = None if token else await receipt_page.sent_before(self._view, self._kept, request)
                 return sent or RedirectResponse("/" if token else f"/?{WITHOUT_COOKIE}", 303)
             return self._view.step(request, one, steps.entered(Typed(), one))
         if one is None:

@@ -127,6 +127,30 @@ async def test_sending_leads_to_a_receipt_that_stays_for_the_visit_and_goes_with
     assert (await harness.http.get("/receipt")).headers["location"] == "/status", "gone from the store as well"
 
 
+async def test_a_browser_that_takes_no_cookies_gets_its_receipt_all_the_same(harness: IntakeHarness) -> None:
+    whole = await harness.http.get("/all")
+    assert "set-cookie" in whole.headers, "where it comes back, the receipt has a page of its own"
+    harness.http.cookies.clear()
+    form = {**hidden(whole), "role": "victim", "harm_types": "distribution"}
+    sent = await httpx.AsyncClient.post(harness.http, "/?lang=en", data=form)
+    assert receipt(sent)
+    assert "hreflang=" not in sent.text, "in the other language it would be gone"
+    assert await harness.intake.drafts._store.collection.count_documents({}) == 0
+
+
+async def test_nobody_is_told_of_an_earlier_report_that_the_one_they_are_making_was_received(
+    harness: IntakeHarness, clock: ManualClock
+) -> None:
+    await begun(harness)
+    await harness.http.post("/?lang=en", data=hidden(await harness.http.get("/form/check?lang=en")))
+    await begun(harness)
+    await clock.advance(29 * 60)
+    receipt(await harness.http.get("/receipt"))
+    await clock.advance(2 * 60)
+    receipt(await harness.http.get("/receipt"))
+    assert (await harness.http.get("/form/check")).headers["location"] == "/", "the answers of the second are gone"
+
+
 async def test_a_form_sent_twice_or_five_times_at_once_is_one_report(harness: IntakeHarness) -> None:
     await begun(harness)
     form = hidden(await harness.http.get("/form/check?lang=en"))
