@@ -13,6 +13,7 @@ from services.analytics.dashboard.panels import centers, course, front, people, 
 from services.analytics.dashboard.panels.parts import Panel, lines
 from services.analytics.dashboard.period_releases import PeriodReleases
 from services.analytics.dashboard.wording import Wording
+from services.analytics.releases.calendar import Kind, period_of
 from services.analytics.releases.catalogue import ReleaseSource, SampleReleases, periods_of, published
 from services.analytics.releases.sample import MONTH
 from services.analytics.releases.service import HeldBack, ReleaseService
@@ -132,8 +133,8 @@ class _Dashboard:
         return await self._panelled(request, principal, period, "/centers", centers.panels)
 
     async def of_people(self, request: Request, principal: Principal, period: str) -> HTMLResponse:
-        """The yearly tables."""
-        return await self._panelled(request, principal, period, "/people", people.panels)
+        """The yearly tables: of a year, whatever period was chosen on another page."""
+        return await self._panelled(request, principal, period, "/people", people.panels, kind="year")
 
     async def over_time(self, request: Request, principal: Principal, period: str) -> HTMLResponse:
         """Over time."""
@@ -149,8 +150,10 @@ class _Dashboard:
         period: str,
         path: str,
         made: Callable[[PeriodReleases, Wording], Sequence[Panel]],
+        *,
+        kind: Kind | None = None,
     ) -> HTMLResponse:
-        found = await self._general(request, principal, period)
+        found = await self._general(request, principal, period, kind)
         if not found["periods"]:
             return self._nothing_yet(request, found)
         releases, words = found["releases"], found["words"]
@@ -175,8 +178,13 @@ class _Dashboard:
             return None
         return {"period": held.period, "titles": [TABLE_SPECS[name].title for name in held.tables]}
 
-    async def _general(self, request: Request, principal: Principal, period: str) -> dict[str, Any]:
-        """Return the values of every page: the words, the periods there are, and the releases of the one asked for."""
+    async def _general(
+        self, request: Request, principal: Principal, period: str, kind: Kind | None = None
+    ) -> dict[str, Any]:
+        """Return the values of every page: the words, the periods there are, and the releases of the one asked for.
+
+        With ``kind`` the page is of such a period where one is released: that in which the one asked for ends.
+        """
         periods = await periods_of(self._source, TABLE_SPECS[BY_CENTER])
         found: dict[str, Any] = {
             "words": Wording(self._pages, request),
@@ -184,6 +192,7 @@ class _Dashboard:
             "next_release": self._source.next_release(),
             "operations": principal.may(Action.OPERATIONS_READ, MINISTRY),
             "periods": periods,
+            "instead_of": "",
             "held_back": self._held(),
             "late": self._late(),
             "stopped_since": None if self._base else self._watch.stopped_since(),
@@ -193,6 +202,12 @@ class _Dashboard:
         }
         if periods:
             table = await published(self._source, BY_CENTER, period[:20])
+            fitting = [name for name in periods if kind in (None, period_of(name).kind)] or periods
+            if table.period.name not in fitting:
+                found["instead_of"] = table.period.name
+                around = [name for name in fitting if period_of(name).first <= table.period.last]
+                table = await published(self._source, BY_CENTER, (around or fitting)[0])
+            found |= {"periods": fitting}
             found |= {"table": table, "releases": PeriodReleases(self._source.catalogue, table.period)}
         return found
 

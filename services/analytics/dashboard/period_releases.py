@@ -1,4 +1,4 @@
-"""Select for a period the fitting release of every table, and the one before it. Pure, from releases alone."""
+"""Select for a period its release of every table, the one before it, and where else there is one. Pure."""
 
 from dataclasses import dataclass
 
@@ -10,24 +10,22 @@ from services.analytics.releases.tables import TABLE_SPECS
 
 @dataclass(frozen=True, slots=True)
 class PeriodReleases:
-    """All releases there are, as the pages of one period show them."""
+    """All releases there are, as the pages of one period show them: only tables of that period stand there."""
 
     catalogue: ReleaseCatalogue
     period: Period
 
     def table(self, name: str) -> Table | None:
-        """The table of the period itself; else of the longer one it lies in, or the last before its end; or none."""
+        """The table of the period itself, or none."""
         definition = TABLE_SPECS[name]
-        found = self.catalogue.periods(definition)
+        own = any(period.name == self.period.name for period in self.catalogue.periods(definition))
+        return self.catalogue.table(definition, self.period.name) if own else None
+
+    def nearest(self, name: str) -> str | None:
+        """Where there is the table: the period its end lies in, or the last before that; or none."""
         last = self.period.last
-        for wanted in (
-            [period for period in found if period.name == self.period.name],
-            [period for period in found if period.first <= last <= period.last],
-            [period for period in found if period.last < last],
-        ):
-            if wanted:
-                return self.catalogue.table(definition, max(wanted, key=lambda period: period.last).name)
-        return None
+        found = [period for period in self.catalogue.periods(TABLE_SPECS[name]) if period.first <= last]
+        return max(found, key=lambda period: period.last).name if found else None
 
     def before(self, table: Table) -> Table | None:
         """The same table one period earlier, if its figures may be compared.

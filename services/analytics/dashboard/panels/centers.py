@@ -40,7 +40,7 @@ def seen(releases: PeriodReleases, words: Wording) -> Panel:
     """Waiting against the target."""
     table = releases.table(LATE_TABLE)
     if table is None:
-        return not_released("seen", LATE_TABLE, words)
+        return not_released("seen", LATE_TABLE, releases, words)
     of_all = dict(in_time(table))[TOTAL]
     drawn = {row.key for row in disjoint(table, 1)}
     pairs = [pair for pair in in_time(table) if pair[0] in drawn]
@@ -78,7 +78,7 @@ def load(releases: PeriodReleases, words: Wording) -> Panel:
     """Reports per person, in bands."""
     staff = releases.table(STAFF_TABLE)
     if staff is None:
-        return not_released("load", STAFF_TABLE, words)
+        return not_released("load", STAFF_TABLE, releases, words)
     reports = _of_month(releases, staff)
     found = loads(reports, staff)
     hours = {row.key: row.figures[0] for row in staff.rows}
@@ -152,7 +152,7 @@ def elsewhere(releases: PeriodReleases, words: Wording) -> Panel:
     """Overflow: helped by another centre than the one at home."""
     table = releases.table(ELSEWHERE_TABLE)
     if table is None:
-        return not_released("elsewhere", ELSEWHERE_TABLE, words)
+        return not_released("elsewhere", ELSEWHERE_TABLE, releases, words)
     total = table.rows[-1].figures
     before = releases.before(table)
     return Panel(
@@ -180,7 +180,7 @@ def alerts(releases: PeriodReleases, words: Wording) -> Panel:
     """Make the panel of alerts by their result."""
     table = releases.table(ALERT_TABLE)
     if table is None:
-        return not_released("alerts", ALERT_TABLE, words)
+        return not_released("alerts", ALERT_TABLE, releases, words)
     sent = table.rows[0].figures[0]
     before = releases.before(table)
     return Panel(

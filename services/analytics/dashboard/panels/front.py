@@ -17,6 +17,7 @@ from services.analytics.dashboard.panels.parts import (
     lines,
     needed,
     not_released,
+    when_released,
 )
 from services.analytics.dashboard.period_releases import PeriodReleases
 from services.analytics.dashboard.wording import Wording
@@ -35,7 +36,7 @@ from services.analytics.releases.derived import (
 from services.analytics.releases.hierarchies import TOTAL
 from services.analytics.releases.published import Table
 from services.analytics.releases.suppression import Figure
-from services.analytics.releases.tables import BY_CENTER, HARM_TABLE, TABLE_SPECS, TIME_TABLE
+from services.analytics.releases.tables import BY_CENTER, HARM_TABLE, STAFF_TABLE, TABLE_SPECS, TIME_TABLE
 from shared.web.korea import MERGER, MapCell
 from shared.web.translations import gettext_noop
 
@@ -57,6 +58,11 @@ class Answer:
     table: Table | None = None
     leads_to: str = ""
     alarm: bool = False
+    see: str | None = None
+    """Without a table: the period whose page answers it."""
+
+
+_NOT_OF_THE_PERIOD: Final = "–"
 
 
 def answers(releases: PeriodReleases, words: Wording, *, accounted: bool | None) -> list[Answer]:
@@ -114,9 +120,10 @@ def _what(releases: PeriodReleases, words: Wording) -> Answer:
     definition = TABLE_SPECS[HARM_TABLE]
     question = words.text(gettext_noop("What happens most often?"))
     rows = harm_rows(table) if table is not None else []
-    if table is None or rows[0][1].hidden:
-        coming = words.text(gettext_noop("Harm types are released by quarter, once its last month is."))
-        note = coming if table is None else words.what(rows, several=True)
+    if table is None:
+        return _not_of_the_period("what-kind", question, words.text(definition.definition), HARM_TABLE, releases, words)
+    if rows[0][1].hidden:
+        note = words.what(rows, several=True)
         return Answer("what-kind", question, words.hidden, note, True, "", words.text(definition.definition), table)
     harm, count = rows[0]
     sure = not any(figure.hidden for _, figure in rows)
@@ -158,12 +165,19 @@ def _overloaded(releases: PeriodReleases, words: Wording) -> Answer:
         gettext_noop("Reports of the month for each full-time person (160 hours on duty) are 40 or more.")
     )
     if found is None:
-        note = words.text(gettext_noop("No release holds hours on duty yet."))
-        return Answer("overloaded", question, words.text(gettext_noop("not known")), note, True, "", definition)
+        return _not_of_the_period("overloaded", question, definition, STAFF_TABLE, releases, words)
     staff, bands = found
     value, note = words.who_is_overloaded(bands)
     before, unknown = load_before(releases, words), all(band is None for _, band in bands)
     return Answer("overloaded", question, value, note, unknown, before, definition, staff, "/centers#load")
+
+
+def _not_of_the_period(
+    answer: str, question: str, definition: str, name: str, releases: PeriodReleases, words: Wording
+) -> Answer:
+    """In place of a figure whose table the period does not have."""
+    note, see = when_released(name, releases, words), releases.nearest(name)
+    return Answer(answer, question, _NOT_OF_THE_PERIOD, note, definition=definition, see=see)
 
 
 def _accounted(words: Wording, accounted: bool | None) -> Answer:
@@ -237,7 +251,7 @@ def panels(releases: PeriodReleases, words: Wording) -> list[Panel]:
 def _harms(releases: PeriodReleases, words: Wording) -> Panel:
     table = releases.table(HARM_TABLE)
     if table is None:
-        return not_released("what", HARM_TABLE, words)
+        return not_released("what", HARM_TABLE, releases, words)
     rows = harm_rows(table)
     return Panel(
         "what",

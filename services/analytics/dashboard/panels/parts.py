@@ -8,6 +8,7 @@ from markupsafe import Markup
 from services.analytics.dashboard.charts import Bar
 from services.analytics.dashboard.period_releases import PeriodReleases
 from services.analytics.dashboard.wording import Wording
+from services.analytics.releases.calendar import Kind
 from services.analytics.releases.derived import change
 from services.analytics.releases.hierarchies import TOTAL
 from services.analytics.releases.published import Table, TableRow
@@ -50,17 +51,40 @@ class Panel:
     table: Table | None = None
     change: str = ""
     notes: tuple[str, ...] = field(default=())
+    see: str | None = None
+    """Without a table: the period whose page has it."""
 
 
-def not_released(anchor: str, name: str, words: Wording) -> Panel:
-    """In place of a panel whose table is in no release yet."""
+def when_released(name: str, releases: PeriodReleases, words: Wording) -> str:
+    """Say why the period has no such table: it is released for other periods, or not yet."""
+    kinds: Sequence[Kind] = TABLE_SPECS[name].kinds
+    if releases.nearest(name) is None:
+        said = {
+            "year": gettext_noop("Released with the year: not before January of the next one."),
+            "quarter": gettext_noop("Released with the quarter, once its last month is."),
+            "month": gettext_noop("Not in any release yet."),
+        }[kinds[0]]
+    elif releases.period.kind in kinds:
+        said = gettext_noop("This is not in the release of the period.")
+    else:
+        said = {
+            ("year",): gettext_noop("This is released by year."),
+            ("quarter",): gettext_noop("This is released by quarter."),
+            ("month",): gettext_noop("This is released by month."),
+        }.get(tuple(kinds), gettext_noop("This is released by quarter and by year."))
+    return words.text(said)
+
+
+def not_released(anchor: str, name: str, releases: PeriodReleases, words: Wording) -> Panel:
+    """In place of a panel whose table the period does not have."""
     definition = TABLE_SPECS[name]
-    when = {
-        "year": gettext_noop("Released with the year: not before January of the next one."),
-        "quarter": gettext_noop("Released with the quarter, once its last month is."),
-        "month": gettext_noop("Not in any release yet."),
-    }[definition.kinds[0]]
-    return Panel(anchor, words.text(definition.question), words.text(when), words.text(definition.definition))
+    return Panel(
+        anchor,
+        words.text(definition.question),
+        when_released(name, releases, words),
+        words.text(definition.definition),
+        see=releases.nearest(name),
+    )
 
 
 def needed(releases: PeriodReleases, name: str) -> Table:

@@ -45,7 +45,7 @@ def registered(page: str, releases: PeriodReleases, words: Wording, drawn: Colle
 def _panel(anchor: str, name: str, releases: PeriodReleases, words: Wording) -> Panel:
     table = releases.table(name)
     if table is None:
-        return not_released(anchor, name, words)
+        return not_released(anchor, name, releases, words)
     how = table.definition.protection
     chart = _crossed_chart if len(table.definition.dimensions) > 1 else _plain_chart
     column = len(table.columns) - 1

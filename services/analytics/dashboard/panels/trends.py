@@ -127,7 +127,7 @@ def _months(releases: PeriodReleases, words: Wording) -> Panel:
 def _harms(releases: PeriodReleases, words: Wording) -> Panel:
     tables = releases.series(HARM_TABLE, "quarter", STRIP_PERIODS)
     if not tables:
-        return not_released("harms", HARM_TABLE, words)
+        return not_released("harms", HARM_TABLE, releases, words)
     begun = releases.catalogue.begun_within
     whole = [table for table in tables if not table.partial and begun not in table.months] or tables[-1:]
     title = words.text(gettext_noop("Reports by harm type and quarter, nationwide"))

@@ -44,14 +44,38 @@ async def test_six_answers_each_with_change_definition_and_release() -> None:
     assert f"({100 * grown / november['total']:+.1f}%)" in page.said("how-many")
     most = max(("gyeonggi", "busan", "incheon"), key=lambda key: december[key])
     assert {"gyeonggi": "Gyeonggi", "busan": "Busan", "incheon": "Incheon"}[most] in page.texts["from-where"]
-    assert "2026-Q4 ·" in page.said("what-kind")  # harm types are released by quarter
+    assert "This is released by quarter" in page.said("what-kind")
+    assert "See Q4 2026" in page.said("what-kind")
     assert re.search(r"\d+\.\d%", page.said("how-fast"))
     assert "points" in page.said("how-fast")
     assert "Gyeonggi" in page.said("overloaded")  # 30 of 100 reports, three people
     assert "Nothing" in page.texts["accounted"]
     for answer in ("how-many", "from-where", "what-kind", "how-fast", "overloaded"):
         assert "What is counted" in page.texts[answer]
-        assert "Released on" in page.said(answer)
+        assert ("Released on" in page.said(answer)) == (answer != "what-kind")
+
+
+@pytest.mark.parametrize("path", ["/", "/centers", "/people"])
+@pytest.mark.parametrize("when", ["2026-12", "2026-Q4", "2026"])
+async def test_nothing_is_drawn_that_is_not_of_the_period_in_the_title(path: str, when: str) -> None:
+    """A year's total stood beside the harm types of its last quarter and the load of its last month."""
+    text = await fetch(f"{path}?period={when}&lang=en")
+    title = "2026" if path == "/people" else when
+    selected = re.findall(r'<option value="([^"]+)" selected', text)
+    assert selected == [title]
+    of = re.findall(r'class="release">(?:<strong[^<]*</strong> )*([\w-]+) ·', text)
+    assert {*of} == {title}
+    for body in re.findall(r'<section class="panel" id="\w+".*?</section>', text, re.DOTALL):
+        assert ("<svg" in body) == ('class="release"' in body)
+        assert ("<svg" in body) != (">See " in body) or 'id="rules"' in body
+    assert ("is shown instead of" in text) == (title != when)
+
+
+async def test_what_is_of_other_periods_leads_to_the_one_that_has_it() -> None:
+    text = await fetch("/centers?period=2026-Q4&lang=en")
+    assert 'href="/centers?period=2026-12#load"' in text
+    assert 'href="/centers?period=2026#elsewhere"' in text
+    assert 'href="/?period=2026-12#overloaded"' in await fetch("/?period=2026-Q4&lang=en")
 
 
 async def test_percent_are_rounded_once() -> None:
@@ -135,7 +159,7 @@ async def test_without_a_period_before_there_is_no_change_and_beside_a_hidden_nu
     assert "No comparison with October 2025: a number is hidden or only said as two limits." in page.said("how-fast")
     korean = await source("/?period=2025-11&lang=ko", releases=held)
     assert "직전 기간(2025년 10월)과 비교할 수 없습니다." in korean.said("how-fast"), "월와 is no Korean"
-    assert "Harm types are released by quarter" in page.said("what-kind")
+    assert "Released with the quarter, once its last month is." in page.said("what-kind")
 
 
 @pytest.mark.parametrize(
@@ -226,8 +250,10 @@ async def test_groups_of_times_say_where_they_begin() -> None:
 @pytest.mark.parametrize(
     ("path", "panels"),
     [
-        ("/?period=2026-12", ("what", "when", "weeks", "outcome")),
-        ("/centers?period=2026-Q4", ("seen", "alerts")),
+        ("/?period=2026-12", ("when", "weeks", "outcome")),
+        ("/?period=2026-Q4", ("what", "when", "weeks", "outcome")),
+        ("/centers?period=2026-Q4", ("seen",)),
+        ("/centers?period=2026-12", ("alerts",)),
         ("/trends?period=2026-12", ("months",)),
     ],
 )
@@ -290,6 +316,7 @@ async def test_help_away_from_home_and_alerts_are_told() -> None:
     page = await source("/centers?period=2026&lang=en")
     year = next(each for each in releases_made_up() if each.period == "2026").tables["reports-from-elsewhere"]
     assert page.line("elsewhere", "Busan")[1] == str(year["busan|from_elsewhere"])
+    page = await source("/centers?period=2026-12&lang=en")
     alerts = next(each for each in releases_made_up() if each.period == "2026-12").tables["alert-outcomes"]
     assert page.line("alerts", "Taken by a channel") == [str(alerts["alerts_sent"])]
     assert page.line("alerts", "Failed") == [str(alerts.get("alerts_failed", "hidden"))]
@@ -305,7 +332,7 @@ async def test_what_no_release_holds_says_when_it_comes() -> None:
     bare = Release("2025-10", AS_OF, "full", tables, ("2025-10",))
     page = await source("/centers?period=2025-10&lang=en", releases=[bare])
     assert "Not in any release yet" in page.said("load")
-    assert "not known" in (await source("/?lang=en", releases=[bare])).said("overloaded")
+    assert "Not in any release yet" in (await source("/?lang=en", releases=[bare])).said("overloaded")
 
 
 # --- people
@@ -413,10 +440,16 @@ async def test_harm_types_stand_by_quarter_and_hidden_ones_are_marked_and_hatche
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("lang", ["ko", "en"])
 async def test_every_panel_has_question_sentence_picture_table_definition_and_release(path: str, lang: str) -> None:
-    text = await fetch(f"{path}?period=2026&lang={lang}")
-    panels = re.findall(r'<section class="panel" id="\w+".*?</section>', text, re.DOTALL)
-    assert len(panels) >= 4
+    texts = [await fetch(f"{path}?period={when}&lang={lang}") for when in ("2026-12", "2026-Q4", "2026")]
+    text = "".join(texts)
+    panels = [
+        each for one in texts for each in re.findall(r'<section class="panel" id="\w+".*?</section>', one, re.DOTALL)
+    ]
+    pictured = [body for body in panels if "<svg" in body]
+    assert len({re.findall(r'id="(\w+)"', body)[0] for body in pictured}) >= 4
     for body in panels:
+        if body not in pictured and 'class="sentence"' in body and "?period=" in body:  # of another period
+            continue
         if 'id="cases"' in body:  # nothing was loaded of it
             continue
         assert body.count('class="sentence"') == 1
@@ -480,17 +513,14 @@ async def test_a_month_that_should_have_been_released_is_said_to_be_late(lang: s
 
 
 @pytest.mark.parametrize(("lang", "said"), [("ko", "정정"), ("en", "Corrected")])
-async def test_every_figure_of_a_corrected_release_says_so_also_on_the_page_of_another_period(
-    lang: str, said: str
-) -> None:
-    """October was corrected, and the quarter with it: on December's page harm types are of the corrected quarter."""
+async def test_every_figure_of_a_corrected_release_says_so_and_none_of_another_period(lang: str, said: str) -> None:
+    """October was corrected, and the quarter with it: December was not."""
     why = {"ko": "두 번 셌습니다.", "en": "Counted twice."}
     held = [replace(e, revision=1, erratum=why) if e.period == "2026-Q4" else e for e in releases_made_up()]
-    page = await source(f"/?period=2026-12&lang={lang}", releases=held)
-    for panel in ("what-kind", "what"):
-        assert said in page.texts[panel]
-    for panel in ("how-many", "when"):
-        assert said not in page.texts[panel]
+    for period, corrected in (("2026-Q4", True), ("2026-12", False)):
+        page = await source(f"/?period={period}&lang={lang}", releases=held)
+        for panel in ("what-kind", "what", "how-many", "when"):
+            assert (said in page.texts[panel]) is corrected
 
 
 async def test_shares_that_are_the_same_to_the_tenth_are_said_to_be_the_same() -> None:
@@ -537,7 +567,8 @@ async def test_what_is_most_frequent_is_not_known_where_what_nearly_all_have_may
             replace(each, tables={**each.tables, table: shown}) if table in each.tables else each
             for each in releases_made_up()
         ]
-        return (await source(f"{path}?period=2026&lang=en", releases=entries)).said(panel)
+        period = "2026" if path == "/people" else "2026-Q4"
+        return (await source(f"{path}?period={period}&lang=en", releases=entries)).said(panel)
 
     assert "The most frequent is “Deletion support” with 80" in await said("/people", "support", SUPPORT_TABLE, given)
     doubtful = await said("/people", "support", SUPPORT_TABLE, nearly_all)

@@ -34,19 +34,20 @@ ALL = releases()
     [
         ("2026-09", "reports-by-center", "2026-09"),
         ("2026-Q3", "reports-by-center", "2026-Q3"),
-        ("2026-09", "reports-by-center-and-harm", "2026-Q3"),  # the quarter it ends
-        ("2026-10", "reports-by-center-and-harm", "2026-Q3"),  # its own is not released yet
-        ("2026-10", "corrections", "2025"),
-        ("2025-11", "corrections", "2025"),
-        ("2025", "reports-by-center-and-harm", "2025-Q4"),
-        ("2026-10", "support-given", None),
+        ("2026-Q3", "reports-by-center-and-harm", "2026-Q3"),
+        ("2026-09", "reports-by-center-and-harm", "in 2026-Q3"),  # the quarter it ends
+        ("2026-10", "reports-by-center-and-harm", "in 2026-Q3"),  # its own is not released yet
+        ("2026-10", "corrections", "in 2025"),
+        ("2025-11", "corrections", "in 2025"),
+        ("2025", "corrections", "2025"),
+        ("2025", "alert-outcomes", "nowhere"),
+        ("2026-10", "support-given", "nowhere"),
     ],
 )
-def test_a_table_is_of_the_period_or_the_longer_one_or_the_last_before(
-    asked: str, table: str, stands: str | None
-) -> None:
-    found = PeriodReleases(ReleaseCatalogue(ALL), period(asked)).table(table)
-    assert (found and found.period.name) == stands
+def test_a_table_is_of_the_period_itself_or_it_is_said_where_else_it_is(asked: str, table: str, stands: str) -> None:
+    releases = PeriodReleases(ReleaseCatalogue(ALL), period(asked))
+    found, nearest = releases.table(table), releases.nearest(table)
+    assert (found.period.name if found else f"in {nearest}" if nearest else "nowhere") == stands
 
 
 @pytest.mark.parametrize(
