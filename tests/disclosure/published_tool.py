@@ -22,7 +22,6 @@ from services.analytics.releases.release import BETWEEN, Release
 from services.analytics.releases.suppression import MonthCounts, Shown, joined, places, subtotal
 from services.analytics.releases.tables import (
     BY_CENTER,
-    DEPTHS,
     STEPS,
     TABLE_SPECS,
     WITHHELD,
@@ -54,7 +53,7 @@ def problems(
             by_mark = [spec.mark_counts(month) or {} for month in months]
             for mark in how.names:
                 if (step := release.coarser.get(mark, STEPS[0])) != WITHHELD:
-                    tree = places(CENTERS, reports, depth=DEPTHS[step])
+                    tree = places(CENTERS, reports, depth=how.depth(release.kind, step))
                     own = center_counts(added([each.get(mark, {}) for each in by_mark]))
                     of_mark = {
                         key.partition(BETWEEN)[0]: n for key, n in shown.items() if key.endswith(f"{BETWEEN}{mark}")

@@ -1,9 +1,10 @@
 """From statements to bounds: what each published cell can be, by linear and integer programming.
 
 Written from the published definitions alone, not from the protection's code: rows of a table that counts each report
-once add up to its total; a quarter and a year are the sum of their months; tables of the same months count the same
-reports; a harm type is carried by no more reports than there are, and every report has at least one. Of the rules it
-knows that a shown number is 5 or more, and that of what was hidden together at least one is below 5.
+once add up to its total; a quarter and a year are the sum of their months, a year's harm types that of its quarters;
+tables of the same months count the same reports; a harm type is carried by no more reports than there are, and every
+report has at least one. Of the rules it knows that a shown number is 5 or more, and that of what was hidden together at
+least one is below 5.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -160,19 +161,24 @@ def _cell(table: Published, row: str, column: str = "reports") -> Cell:
     return Cell(table.table, table.period, row, column)
 
 
+def _leaves(table: Published) -> tuple[str, ...]:
+    """The rows that stand for themselves; of a table by region the centres, which it does not show."""
+    return table.rows or tuple(member for members in table.together.values() for member in members)
+
+
 def _inside(found: Problem, table: Published) -> None:
     """Sums within a table, and what marks and their reports have to do with each other."""
-    by_place = table.table in BY_PLACE
+    by_place, leaves = table.table in BY_PLACE, _leaves(table)
     for column in table.columns:
         if table.table not in MARKS or by_place:
-            parts = {_cell(table, row, column): 1 for row in table.rows}
+            parts = {_cell(table, row, column): 1 for row in leaves}
             found.relate({**parts, _cell(table, table.total, column): -1})
         for row, members in table.together.items():
             found.relate({**{_cell(table, m, column): 1 for m in members}, _cell(table, row, column): -1})
     if not by_place:
         return
     marks = table.columns[1:]
-    for row in (*table.rows, *table.together, table.total):
+    for row in (*leaves, *table.together, table.total):
         for mark in marks:
             found.relate({_cell(table, row): 1, _cell(table, row, mark): -1}, 0, MOST)
         if table.table == BY_PLACE[0]:
@@ -180,7 +186,12 @@ def _inside(found: Problem, table: Published) -> None:
 
 
 def _over_time(found: Problem, table: Published, by_name: Mapping[tuple[str, str], Published]) -> None:
-    """A longer period is the sum of its months, row by row; weeks that two months share are in both."""
+    """A longer period is the sum of its months, row by row; weeks that two months share are in both.
+
+    A year's harm types are the sum of its quarters', centre by centre, though quarters show regions alone.
+    """
+    if table.table == HARMS:
+        _over_quarters(found, table, by_name)
     if table.table not in MONTHLY or table.months == (table.period,):
         return
     months = [by_name[table.table, month] for month in table.months if (table.table, month) in by_name]
@@ -189,6 +200,14 @@ def _over_time(found: Problem, table: Published, by_name: Mapping[tuple[str, str
     for row in (*table.rows, table.total):
         parts = {_cell(month, row): 1 for month in months if row in (*month.rows, month.total)}
         found.relate({**parts, _cell(table, row): -1})
+
+
+def _over_quarters(found: Problem, year: Published, by_name: Mapping[tuple[str, str], Published]) -> None:
+    quarters = [each for each in _within(year, by_name) if each.table == year.table and each is not year]
+    if {month for each in quarters for month in each.months} == {*year.months}:
+        for row in _leaves(year):
+            for mark in year.columns[1:]:
+                found.relate({**{_cell(each, row, mark): 1 for each in quarters}, _cell(year, row, mark): -1})
 
 
 def _former_years(found: Problem, revisions: Sequence[Revision]) -> None:
@@ -231,7 +250,7 @@ def _between_tables(found: Problem, table: Published, by_name: Mapping[tuple[str
         return
     found.relate({_cell(table, table.total): 1, _cell(same, same.total): -1})
     if table.table in BY_PLACE:
-        for row in table.rows:
+        for row in _leaves(table):
             found.relate({_cell(table, row): 1, _cell(same, row): -1})
     _of_homes(found, table, same, by_name)
     if table.table == GENDER and (crossed := by_name.get((AGE_GENDER, table.period))) is not None:

@@ -6,7 +6,7 @@ says that at least one of several rows holds, perhaps only if another choice was
 are known.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -14,7 +14,16 @@ from services.analytics.releases import weekly
 from services.analytics.releases.calendar import period_of, quarter_of
 from services.analytics.releases.hierarchies import CENTERS, CENTRAL_LEAF, TOTAL, Tree
 from services.analytics.releases.intervals import read
-from services.analytics.releases.release import BETWEEN, Release, base_of, reports_in, told_weeks
+from services.analytics.releases.release import (
+    BETWEEN,
+    Release,
+    base_of,
+    of_mark,
+    places_of_mark,
+    reports_in,
+    told_by_quarters,
+    told_weeks,
+)
 from services.analytics.releases.suppression import LEAST, LEAST_OF_WEEK, SMALL, Shown, fits, joined, places
 from services.analytics.releases.tables import (
     AGE_GENDER_TABLE,
@@ -29,7 +38,6 @@ from services.analytics.releases.tables import (
     CLOSING_TIME_TABLE,
     CLOSING_TIMES,
     CONTACT_TABLE,
-    DEPTHS,
     ELSEWHERE_TABLE,
     FROM_ELSEWHERE,
     GENDER_TABLE,
@@ -50,7 +58,6 @@ from services.analytics.releases.tables import (
     REACHED_LATE,
     REACHED_SOON,
     RESIDENCE_TABLE,
-    STEPS,
     SURELY_IN_TIME,
     TABLE_SPECS,
     TIME_TABLE,
@@ -262,7 +269,8 @@ def system(releases: Sequence[Release], register: Sequence[Release] = ()) -> Sys
                 depth = spec.protection.depths[step] if spec.recoding else _EVERY_LEVEL
                 _tree(found, cells_of(release, name), tree, shown, depth, earlier)
             elif isinstance(spec.protection, Marks):
-                _of_marks(found, release, spec, spec.protection, months, earlier)
+                told = told_by_quarters(spec, release.kind, months, releases)
+                _of_marks(found, release, spec, spec.protection, months, earlier, told)
         if LATE_TABLE in release.tables:
             _late(found, cells_of(release, LATE_TABLE), months)
         if release.tables.get(GENDER_TABLE) and release.tables.get(AGE_GENDER_TABLE):
@@ -312,14 +320,29 @@ def _of_marks(
     how: Marks,
     months: Sequence[Release],
     former: Sequence[Shown],
+    told: Sequence[Shown],
 ) -> None:
     prefix = cells_of(release, spec.name)
     if not how.by_place:
         _kinds(found, prefix, release.tables[spec.name], months)
         return
-    _marks(found, prefix, release.tables[spec.name], how.names, months, release.coarser, former)
-    if how.cover:
+    _marks(found, release, spec.name, how, months, former, told)
+    if told:  # its quarters say that each report carries one
+        _of_quarters(found, prefix, spec.name, how.names, months)
+    elif how.cover:
         _covered(found, prefix, how.names, months)
+
+
+def _of_quarters(found: System, prefix: str, table: str, names: Sequence[str], months: Sequence[Release]) -> None:
+    """A year's marks are those of its quarters, and of months whose quarter has no such table."""
+    quarters = [f"{name}/{table}" for name in dict.fromkeys(quarter_of(month.period) for month in months)]
+    for center in CENTERS.leaves():
+        for name in names:
+            cell = f"{center}{BETWEEN}{name}"
+            parts = {f"{quarter}/{cell}": -1 for quarter in quarters if f"{quarter}/{cell}" in found.tops}
+            found.rows.append(
+                Constraint({f"{prefix}/{cell}": 1, **parts}, 0, 0 if len(parts) == len(quarters) else None)
+            )
 
 
 def _intervals(found: System, prefix: str, name: str, table: Shown, months: Sequence[Release]) -> None:
@@ -400,16 +423,17 @@ def _correct(found: System, cell: str, of: Sum, before: Sequence[int]) -> None:
 
 def _marks(
     found: System,
-    prefix: str,
-    table: Shown,
-    names: Sequence[str],
+    release: Release,
+    table_name: str,
+    how: Marks,
     months: Sequence[Release],
-    coarser: Mapping[str, str],
     former: Sequence[Shown],
+    told: Sequence[Shown],
 ) -> None:
+    prefix, table = cells_of(release, table_name), release.tables[table_name]
     reports = joined([month.tables[BY_CENTER] for month in months])
     tops = _tops(CENTERS, reports, reports[TOTAL])
-    for name in names:
+    for name in how.names:
         for center in CENTERS.leaves():
             cell = f"{prefix}/{center}{BETWEEN}{name}"
             found.add(cell, tops[center])
@@ -425,9 +449,10 @@ def _marks(
             if key not in table:
                 of = _cells(prefix, Tree(key.partition(BETWEEN)[0]), name)
                 _correct(found, f"{prefix}/{key}", of, [old[key] for old in former if key in old])
-        if (step := coarser.get(name, STEPS[0])) != WITHHELD:
-            hierarchy = places(CENTERS, reports, depth=DEPTHS[step])
-            _closed(found, prefix, hierarchy, reports, table, name, _near_before(prefix, name, former))
+        if release.coarser.get(name) != WITHHELD:
+            hierarchy = places_of_mark(how, release.kind, name, reports, release.coarser)
+            silent = {key for shown in told for key in of_mark(name, shown)}
+            _closed(found, prefix, hierarchy, reports, table, name, _near_before(prefix, name, former), silent)
 
 
 def _near_before(prefix: str, name: str, former: Sequence[Shown]) -> tuple[Way, ...]:
@@ -439,15 +464,25 @@ def _near_before(prefix: str, name: str, former: Sequence[Shown]) -> tuple[Way, 
 
 
 def _closed(
-    found: System, prefix: str, place: Tree, reports: Shown, table: Shown, name: str, near: tuple[Way, ...] = ()
+    found: System,
+    prefix: str,
+    place: Tree,
+    reports: Shown,
+    table: Shown,
+    name: str,
+    near: tuple[Way, ...] = (),
+    silent: Collection[str] = (),
 ) -> None:
+    """``silent``: places that some shorter period tells; that the longer one does not follows from that alone."""
     if f"{place.key}{BETWEEN}{name}" not in table:
-        found.choices.append(Choice((*_not_open(prefix, place, reports, name), *near)))
+        if place.key not in silent:
+            found.choices.append(Choice((*_not_open(prefix, place, reports, name), *near)))
     elif place.parts and f"{place.parts[0].key}{BETWEEN}{name}" not in table:
-        found.choices.append(_some_part_not_open(prefix, place, reports, name))
+        if not any(part.key in silent for part in place.parts):
+            found.choices.append(_some_part_not_open(prefix, place, reports, name))
     else:
         for part in place.parts:
-            _closed(found, prefix, part, reports, table, name)
+            _closed(found, prefix, part, reports, table, name, silent=silent)
 
 
 def _not_open(prefix: str, place: Tree, reports: Shown, name: str) -> tuple[Way, ...]:

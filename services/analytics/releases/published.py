@@ -94,8 +94,11 @@ class Table:
 
     @property
     def cost(self) -> Cost:
-        """Cells are those of rows that stand for themselves; of marks, each mark counts with its own total."""
-        own = [row for row in self.rows[:-1] if not row.of]
+        """Cells are those of rows that stand for themselves; of marks, each mark counts with its own total.
+
+        Where none does, as by region, of all rows.
+        """
+        own = [row for row in self.rows[:-1] if not row.of] or self.rows[:-1]
         cells = [figure for row in own for figure in row.figures]
         totals = self.rows[-1].figures
         known = [column for column, total in enumerate(totals) if total.low is not None]
@@ -153,7 +156,9 @@ def _rows(spec: TableSpec, own: Release, months: Sequence[Release]) -> list[Tabl
     if isinstance(how, Rounded):
         return _hours(shown)
     reports = joined([month.tables[BY_CENTER] for month in months])
-    return _of_marks(shown, reports, how.names) if how.by_place else _kinds(shown, reports)
+    if not how.by_place:
+        return _kinds(shown, reports)
+    return _of_regions(shown, reports, how.names) if own.kind == how.by_region else _of_marks(shown, reports, how.names)
 
 
 def _figures(shown: Shown, keys: Sequence[str]) -> list[TableRow]:
@@ -203,10 +208,18 @@ def _over_months(spec: TableSpec, months: Sequence[Release]) -> list[TableRow]:
     return [*rows, TableRow(TOTAL, (Figure(total, total),))]
 
 
+def _of_regions(table: Shown, reports: Shown, marks: Sequence[str]) -> list[TableRow]:
+    return [_marked(node, table, reports, marks) for node in (*CENTERS.parts, Tree(TOTAL))]
+
+
+def _marked(node: Tree, table: Shown, reports: Shown, marks: Sequence[str]) -> TableRow:
+    numbers = (figure(table, f"{node.key}{BETWEEN}{name}") for name in marks)
+    return TableRow(node.key, (figure(reports, node.key), *numbers), node.leaves() if node.parts else ())
+
+
 def _of_marks(table: Shown, reports: Shown, marks: Sequence[str]) -> list[TableRow]:
     def row(node: Tree) -> TableRow:
-        numbers = (figure(table, f"{node.key}{BETWEEN}{name}") for name in marks)
-        return TableRow(node.key, (figure(reports, node.key), *numbers), node.leaves() if node.parts else ())
+        return _marked(node, table, reports, marks)
 
     regions = [part for part in CENTERS.parts if part.key in reports]
     blocks = [node for node in _unsplit(CENTERS, reports) if node.key not in {region.key for region in regions}]

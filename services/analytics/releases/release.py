@@ -30,7 +30,6 @@ from services.analytics.releases.tables import (
     BY_WEEK,
     CLOSED,
     CORRECTIONS,
-    DEPTHS,
     OUTCOME_TABLE,
     STEPS,
     TABLE_SPECS,
@@ -63,7 +62,7 @@ class Release:
     months: tuple[str, ...] = ()
     """The months it covers: of a longer period, those that were released."""
     coarser: Mapping[str, str] = field(default_factory=dict)
-    """The step of each mark that is not at `step`."""
+    """The step of each mark that is not at `step`, by mark, or by region and mark; of tables, too."""
     revision: int = 0
     """0 as it was first released; one more for each erratum."""
     erratum: Mapping[str, str] = field(default_factory=dict)
@@ -161,19 +160,28 @@ def of_year(
     as_of: str,
     coarser: Mapping[str, str],
     bulletin: Mapping[str, Shown],
+    quarters: Sequence[Release] = (),
 ) -> Release:
-    """A year: each table over all released months or not at all, and the tables of the bulletin."""
+    """A year: each table over all released months or not at all, and the tables of the bulletin.
+
+    ``quarters``: its released quarters, which tell some of its tables, too.
+    """
     tables: dict[str, Shown] = {}
     if months:
         own = {name: shown for name, shown in bulletin.items() if coarser.get(name) != WITHHELD}
         tables = {CORRECTIONS: {}, **own, **_intervals(months, counts, coarser)}
-        tables |= _longer("year", period, months, counts, coarser)
+        tables |= _longer("year", period, months, counts, coarser, quarters)
     covered = tuple(month.period for month in months)
     return Release(period, as_of, STEPS[0] if tables else WITHHELD, tables, covered, dict(coarser))
 
 
 def _longer(
-    kind: Kind, period: str, months: Sequence[Release], counts: Sequence[MonthCounts], coarser: Mapping[str, str]
+    kind: Kind,
+    period: str,
+    months: Sequence[Release],
+    counts: Sequence[MonthCounts],
+    coarser: Mapping[str, str],
+    quarters: Sequence[Release] = (),
 ) -> dict[str, Shown]:
     """The tables decided for a period of several months, each offered by all of them or left out."""
     tables: dict[str, Shown] = {}
@@ -186,7 +194,8 @@ def _longer(
             marked = [own for month in counts if (own := spec.mark_counts(month)) is not None]
             if len(marked) == len(counts) and not how.doubtful(counts):
                 by_mark = {name: added([own.get(name, {}) for own in marked]) for own in marked for name in own}
-                tables[spec.name] = _marks(how, reports, by_mark, coarser)
+                told = told_by_quarters(spec, kind, months, quarters)
+                tables[spec.name] = _marks(how, kind, reports, by_mark, coarser, told)
         elif isinstance(how, Split):  # yearly only
             leaves = [found for month in counts if (found := spec.leaf_counts(month)) is not None]
             step = coarser.get(spec.name, STEPS[0])
@@ -227,18 +236,48 @@ def _intervals(
     return found
 
 
-def _marks(how: Marks, reports: Shown, counts: Mapping[str, Counts], coarser: Mapping[str, str]) -> dict[str, int]:
+def told_by_quarters(
+    spec: TableSpec, kind: Kind, months: Sequence[Release], quarters: Iterable[Release]
+) -> list[Shown]:
+    """What each quarter of a year's months tells of a table; nothing where quarters have no such table."""
+    if kind != "year" or "quarter" not in spec.kinds:
+        return []
+    tables = {quarter.period: quarter.tables.get(spec.name, {}) for quarter in quarters}
+    return [tables.get(name, {}) for name in dict.fromkeys(quarter_of(month.period) for month in months)]
+
+
+def of_mark(name: str, shown: Shown) -> dict[str, int]:
+    """One mark's numbers by place."""
+    return {place: n for key, n in shown.items() for place, _, mark in (key.partition(BETWEEN),) if mark == name}
+
+
+def places_of_mark(how: Marks, kind: Kind, name: str, reports: Shown, coarser: Mapping[str, str]) -> Tree:
+    """The places a mark may be shown for: as deep as its level says, and no centres of a region that is coarser."""
+    tree = places(CENTERS, reports, depth=how.depth(kind, coarser.get(name, STEPS[0])))
+    parts = (Tree(part.key) if f"{part.key}{BETWEEN}{name}" in coarser else part for part in tree.parts)
+    return Tree(tree.key, tuple(parts))
+
+
+def _marks(
+    how: Marks,
+    kind: Kind,
+    reports: Shown,
+    counts: Mapping[str, Counts],
+    coarser: Mapping[str, str],
+    told: Sequence[Shown],
+) -> dict[str, int]:
     found: dict[str, int] = {}
     for name in how.names if how.by_place else counts:
-        if (step := coarser.get(name, STEPS[0])) == WITHHELD:
+        if coarser.get(name) == WITHHELD:
             continue
         if how.by_place:
-            hierarchy = places(CENTERS, reports, depth=DEPTHS[step])
+            hierarchy = places_of_mark(how, kind, name, reports, coarser)
             leaves = center_counts(counts.get(name, {}))
             by_place = {node.key: _sum_of(node.key, leaves) for node in hierarchy.nodes()}
         else:
             hierarchy, by_place = Tree(TOTAL), dict(counts[name])
-        found |= {f"{key}{BETWEEN}{name}": n for key, n in mark(hierarchy, reports, by_place).items()}
+        own = [of_mark(name, shown) for shown in told]
+        found |= {f"{key}{BETWEEN}{name}": n for key, n in mark(hierarchy, reports, by_place, own).items()}
     return found
 
 
@@ -257,10 +296,15 @@ def splits_alone(spec: TableSpec) -> bool:
     return isinstance(spec.protection, Split) and spec.kinds[0] != "month"
 
 
-def lower(coarser: Mapping[str, str], narrow: Sequence[str], tables: Iterable[str] = ()) -> dict[str, str] | None:
+_NOTHING: Final[Mapping[str, Shown]] = {}
+
+
+def lower(
+    coarser: Mapping[str, str], narrow: Sequence[str], tables: Mapping[str, Shown] = _NOTHING
+) -> dict[str, str] | None:
     """One coarser level for every mark with a narrow cell; None where that helps no further.
 
-    ``tables`` are those of the release. Where a cell of a table that splits by the year alone is narrow, that table
+    First the centres of the regions with narrow cells go, then those of all. ``tables`` are those of the release. Where a cell of a table that splits by the year alone is narrow, that table
     is recoded, or goes. Where one of a table with intervals is, or nothing was found because time ran out (``narrow``
     is empty), these go first. Last of all every table that splits by the year alone goes.
     """
@@ -271,12 +315,25 @@ def lower(coarser: Mapping[str, str], narrow: Sequence[str], tables: Iterable[st
     bounded = {name for name in left if TABLE_SPECS[name].says_intervals}
     if found := {name for name in bounded if not narrow or any(f"/{name}/" in cell for cell in plain)}:
         return {**coarser, **dict.fromkeys(sorted(found), WITHHELD)}
+    if regions := {region for cell in narrow if BETWEEN in cell for region in _split_region(cell, tables)}:
+        return {**coarser, **dict.fromkeys(sorted(regions), STEPS[1])}
     marks = {cell.partition(BETWEEN)[2] for cell in narrow if BETWEEN in cell} or marks_by_place()
     movable = {name for name in marks if coarser.get(name, STEPS[0]) != WITHHELD}
     if not movable:
         alone = [name for name in left if splits_alone(TABLE_SPECS[name])]
         return {**coarser, **dict.fromkeys(alone, WITHHELD)} if alone else None
     return {**coarser, **{name: STEPS[STEPS.index(coarser.get(name, STEPS[0])) + 1] for name in movable}}
+
+
+def _split_region(cell: str, tables: Mapping[str, Shown]) -> list[str]:
+    """The region of a narrow cell, with its mark, where the release shows the region's centres."""
+    place, _, name = cell.rpartition("/")[2].partition(BETWEEN)
+    within = {key for shown in tables.values() for key in of_mark(name, shown)}
+    return [
+        f"{region.key}{BETWEEN}{name}"
+        for region in CENTERS.parts
+        if {*members(place)} <= {*region.leaves()} and any({*members(key)} < {*region.leaves()} for key in within)
+    ]
 
 
 def _coarser(spec: TableSpec, step: str) -> str:

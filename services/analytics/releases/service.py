@@ -369,7 +369,8 @@ class ReleaseService:
         coarser: dict[str, str] | None = {}
         while coarser is not None:
             if period_of(period).kind == "year":
-                release = of_year(period, months, counts, self._as_of(), coarser, revised)
+                quarters = [entry for entry in self.entries if entry.kind == "quarter"]
+                release = of_year(period, months, counts, self._as_of(), coarser, revised, quarters)
             else:
                 release = of_quarter(period, months, counts, self._as_of(), coarser)
             proof = self._prove(release)
@@ -421,8 +422,10 @@ class ReleaseService:
         for period in [each for each in before if each != month and month in before[each].months]:
             months = [now[each] for each in before[period].months]
             kept = [counts if each.period == month else await self._register.frozen(each.period) for each in months]
-            longer = self._longer(before[period], months, [each for each in kept if each is not None])
-            found.append(await asyncio.to_thread(self._revision, period, [*settled, *found], why, longer))
+            quarters = [each for each in now.values() if each.kind == "quarter"]
+            longer = self._longer(before[period], months, [each for each in kept if each is not None], quarters)
+            now[period] = await asyncio.to_thread(self._revision, period, [*settled, *found], why, longer)
+            found.append(now[period])
         if not dry:
             if not await self._register.revise(found, self._all, counts, reports):
                 raise TransientError("somebody released in between: run it again")
@@ -430,7 +433,7 @@ class ReleaseService:
         return found
 
     def _longer(
-        self, old: Release, months: Sequence[Release], counts: Sequence[MonthCounts]
+        self, old: Release, months: Sequence[Release], counts: Sequence[MonthCounts], quarters: Sequence[Release]
     ) -> Callable[[str], Release]:
         """A quarter or a year of other months, as coarse as it was; the bulletin stays what it said."""
 
@@ -441,7 +444,7 @@ class ReleaseService:
             if old.kind == "quarter":
                 return of_quarter(old.period, months, counts, self._as_of(), coarser)
             told = {name: old.tables[name] for name in BULLETIN if name in old.tables}
-            return of_year(old.period, months, counts, self._as_of(), coarser, told)
+            return of_year(old.period, months, counts, self._as_of(), coarser, told, quarters)
 
         return made
 

@@ -11,6 +11,8 @@ A root below 10 is not shown; not shown, it may be anything from 0 to 9.
 *Marks.* A report carries any number of marks (harm types). A mark is shown for a place only if at least 5 of the
 place's reports carry it and at least 5 do not. It is shown for the parts of a place only if it may be shown for all
 of them; and where it is not, the place's own number stays only if it fits into the other parts without any one.
+Harm types are shown by region in a quarter and by centre in a year: a region's year is the sum of its quarters, and
+the centres split that sum.
 
 Everything that overlaps in time or between tables has a *published* number in common and is independent of each other
 given that number: a month's tables share the month's total, a quarter's rows are the groups of centres that are
@@ -141,16 +143,29 @@ def _finest(node: Tree, shown: Shown) -> tuple[Tree, ...]:
     return (Tree(node.key),)
 
 
-def mark(place: Tree, reports: Shown, counts: Mapping[str, int]) -> dict[str, int]:
-    """Return what is shown of one mark, by place. ``counts``: reports that carry it, of every place of the shape."""
-    return {place.key: counts[place.key], **_marked(place, reports, counts)} if _open(place, reports, counts) else {}
+def mark(place: Tree, reports: Shown, counts: Mapping[str, int], told: Sequence[Shown] = ()) -> dict[str, int]:
+    """Return what is shown of one mark, by place. ``counts``: reports that carry it, of every place of the shape.
+
+    ``told``: what the shorter periods show of it that this one is made of. What all of them show is added up. What
+    only some show is left out, for what the others hide would follow. What none shows is decided by the rule.
+    """
+    if not _shows((place,), reports, counts, told):
+        return {}
+    return {place.key: counts[place.key], **_marked(place, reports, counts, told)}
 
 
-def _marked(place: Tree, reports: Shown, counts: Mapping[str, int]) -> dict[str, int]:
-    if not place.parts or not all(_open(part, reports, counts) for part in place.parts):
+def _marked(place: Tree, reports: Shown, counts: Mapping[str, int], told: Sequence[Shown]) -> dict[str, int]:
+    if not place.parts or not _shows(place.parts, reports, counts, told):
         return {}
     own = {part.key: counts[part.key] for part in place.parts}
-    return own | {key: n for part in place.parts for key, n in _marked(part, reports, counts).items()}
+    return own | {key: n for part in place.parts for key, n in _marked(part, reports, counts, told).items()}
+
+
+def _shows(places: Sequence[Tree], reports: Shown, counts: Mapping[str, int], told: Sequence[Shown]) -> bool:
+    before = [place.key in shown for shown in told for place in places]
+    if any(before):
+        return all(before)
+    return all(_open(place, reports, counts) for place in places)
 
 
 def _open(place: Tree, reports: Shown, counts: Mapping[str, int]) -> bool:

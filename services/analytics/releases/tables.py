@@ -177,6 +177,12 @@ class Marks:
     """Every report carries at least one of them."""
     doubtful: Callable[[Sequence[MonthCounts]], bool] = lambda _: False
     """Whether counts contradict others, so that the table is left out."""
+    by_region: Kind | None = None
+    """The kind of period whose places end at the regions; of a longer one they go to the centres."""
+
+    def depth(self, kind: Kind, step: str = "full") -> int:
+        """How deep the places of a kind of period go at a level of recoding."""
+        return min(DEPTHS[step], DEPTHS["regions" if kind == self.by_region else "full"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +252,10 @@ class TableSpec:
     dimensions: tuple[str, ...]
     """Dimensions that rows, and columns of marks, are split by; described in the codebook."""
     kinds: tuple[Kind, ...]
-    """Kinds of periods it exists for: it is decided for the first, and longer ones are sums of what that shows."""
+    """Kinds of periods it exists for: it is decided for the first, and longer ones are sums of what that shows.
+
+    A table of marks is decided for each: parts that the shorter periods do not tell are told by the longer one.
+    """
     protection: Split | Marks | Totals | Rounded
     measure: Literal["reports", "alerts", "hours", "moves"] = "reports"
     """The counted measure; the heading of the first column of numbers."""
@@ -532,11 +541,13 @@ TABLE_SPECS: Final[dict[str, TableSpec]] = {
             question=gettext_noop("What happened to people, and where are they helped?"),
             definition=gettext_noop(
                 "A report counts once in each of its harm types, so harm types add up to more than the reports. A "
-                "number is shown where at least 5 reports of the place have the harm type and at least 5 do not."
+                "quarter is told by region, a year by centre. A number is shown where at least 5 reports of the place "
+                "have the harm type and at least 5 do not. A region's number of a year is the sum of its quarters; "
+                "where only some of them show it, the year does not."
             ),
             dimensions=("center", "harm_type"),
-            kinds=("quarter",),
-            protection=Marks(HARMS, _harms, cover=True),
+            kinds=("quarter", "year"),
+            protection=Marks(HARMS, _harms, cover=True, by_region="quarter"),
             recoding=_BY_PLACE,
             panel="/#what",
         ),
@@ -938,7 +949,11 @@ BULLETIN: Final = frozenset((CORRECTIONS, MOVED_OUT, MOVED_IN))
 
 def decided_with(kind: Kind) -> list[TableSpec]:
     """The tables that are decided for a kind of period."""
-    return [spec for spec in TABLE_SPECS.values() if spec.kinds[0] == kind]
+    return [
+        spec
+        for spec in TABLE_SPECS.values()
+        if kind == spec.kinds[0] or (isinstance(spec.protection, Marks) and kind in spec.kinds)
+    ]
 
 
 def from_cubes() -> list[TableSpec]:

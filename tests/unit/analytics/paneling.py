@@ -41,7 +41,11 @@ def releases_made_up() -> tuple[Release, ...]:
         return [months[month] for month in own], [counts[month] for month in own]
 
     quarters = [of_quarter(q, *of(q), AS_OF, {}) for q in ("2025-Q4", *(f"2026-Q{n}" for n in range(1, 5)))]
-    return (*months.values(), *quarters, of_year("2026", *of("2026"), AS_OF, {}, {"corrections": {"came": 12}}))
+    return (
+        *months.values(),
+        *quarters,
+        of_year("2026", *of("2026"), AS_OF, {}, {"corrections": {"came": 12}}, quarters),
+    )
 
 
 _ROW = "{},national (D4U central),victims_supported,total,피해자,victims,{},persons,,{},https://example.org/{},"

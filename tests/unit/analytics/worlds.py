@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import cache
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Generic, TypeVar
 
 from services.analytics.counting.models import CountedReport
@@ -296,7 +296,8 @@ def year_of(
         if first_weeks and at == 1:
             entries += weeks_before(counts[name])
             yield from ((week, Proof("open"), counts) for week in entries)
-        for release, proof in (_month(counts[name], entries), *_longer(number, at, entries, counts)):
+        own = [_month(counts[name], entries)]
+        for release, proof in chain(own, _longer(number, at, entries, counts)):  # the year comes after its quarter
             if release.period not in {entry.period for entry in entries}:
                 entries.append(release)
             yield release, proof, counts
@@ -312,7 +313,7 @@ def a_year_unproven() -> tuple[Release, ...]:
     for at in range(0, 12, 3):
         own = slice(at, at + 3)
         found += [*months[own], of_quarter(f"2026-Q{at // 3 + 1}", months[own], counts[own], AS_OF, {})]
-    return (*found, of_year("2026", months, counts, AS_OF, {}, later(counts)))
+    return (*found, of_year("2026", months, counts, AS_OF, {}, later(counts), found))
 
 
 def weeks_before(counts: MonthCounts) -> list[Release]:
@@ -368,7 +369,7 @@ def marked(
     coarser: dict[str, str] | None = {}
     while coarser is not None:
         if len(name) == 4:
-            release = of_year(name, months, true, AS_OF, coarser, later(true))
+            release = of_year(name, months, true, AS_OF, coarser, later(true), entries)
         else:
             release = of_quarter(name, months, true, AS_OF, coarser)
         proof = prove(system([*entries, release]), 900, of=[name])

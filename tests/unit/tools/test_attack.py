@@ -114,6 +114,27 @@ def test_a_total_over_one_hidden_cell_is_undone(tmp_path: Path) -> None:
     assert known(tmp_path) == {("2025-01", "a", "reports"): (3, 3)}
 
 
+def test_a_region_that_one_quarter_hides_is_undone_by_a_year_that_shows_its_centres(tmp_path: Path) -> None:
+    """Ten in winter, eight and five in the whole year: three in spring, though no quarter shows a centre."""
+    name, columns = "reports-by-center-and-harm", ("reports", "x", "other")
+    for quarter, months, x in (("2025-Q1", ["2025-01"], 10), ("2025-Q2", ["2025-04"], None)):
+        region: dict[str, Figure | list[Figure]] = {"a+b": [40, x, 40], "total": [40, x, 40]}
+        table(tmp_path, name, quarter, region, months=months, columns=columns, together={"a+b": ["a", "b"]})
+    year: dict[str, Figure | list[Figure]] = {"a": [40, 8, 40], "b": [40, 5, 40], "total": [80, 13, 80]}
+    table(tmp_path, name, "2025", year, months=["2025-01", "2025-04"], columns=columns)
+    found = known(tmp_path)
+    assert {row: found[place] for place in found for row in place[1:2]} == {"a+b": (3, 3), "total": (3, 3)}
+    table(
+        tmp_path,
+        name,
+        "2025",
+        {**year, "a": [40, None, 40], "b": [40, None, 40], "total": [80, None, 80]},
+        months=["2025-01", "2025-04"],
+        columns=columns,
+    )
+    assert attack(tmp_path).failed
+
+
 def test_totals_before_hiding_are_undone_over_time(tmp_path: Path) -> None:
     """The planted bug: the quarter is summed from true counts, so that of Sejong's three months each is 1 to 4."""
     rows: dict[str, Figure | list[Figure]] = {"daejeon": None, "sejong": None, "daejeon+sejong": 53, "total": 53}

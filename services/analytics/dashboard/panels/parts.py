@@ -67,11 +67,12 @@ def when_released(name: str, releases: PeriodReleases, words: Wording) -> str:
     elif releases.period.kind in kinds:
         said = gettext_noop("This is not in the release of the period.")
     else:
-        said = {
-            ("year",): gettext_noop("This is released by year."),
-            ("quarter",): gettext_noop("This is released by quarter."),
-            ("month",): gettext_noop("This is released by month."),
-        }.get(tuple(kinds), gettext_noop("This is released by quarter and by year."))
+        one = {
+            "year": gettext_noop("This is released by year."),
+            "quarter": gettext_noop("This is released by quarter."),
+            "month": gettext_noop("This is released by month."),
+        }
+        said = gettext_noop("This is released by quarter and by year.") if len(kinds) > 1 else one[kinds[0]]
     return words.text(said)
 
 

@@ -1,7 +1,7 @@
 """The solver against enumeration, the knowledge it is given against the truth, and years of releases."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 
@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 
 from services.analytics.releases import solver
 from services.analytics.releases.audit import prove
+from services.analytics.releases.calendar import quarter_of
 from services.analytics.releases.intruder_model import Choice, Constraint, Corrected, System, Way, system
 from services.analytics.releases.release import Release, lower, of_month, of_quarter, of_year
 from services.analytics.releases.suppression import SMALL, MonthCounts
 from services.analytics.releases.tables import (
     ASSIGNMENT_TABLE,
     BULLETIN,
+    BY_CENTER,
     CLOSED,
     CONTACT_TABLE,
     FROM_ELSEWHERE,
@@ -356,8 +358,8 @@ def test_harm_types_of_a_later_build_hold_up_no_quarter() -> None:
     ]
     months = [of_month(each, worlds.AS_OF, "full") for each in counts]
     quarter = of_quarter("2025-Q1", months, counts, worlds.AS_OF, {})
-    shown = [n for key, n in quarter.tables[HARM_TABLE].items() if key.startswith("gyeonggi|")]
-    assert (shown, 6 * len(HARMS) < 90) == ([6] * len(HARMS), True)
+    shown = [n for key, n in quarter.tables[HARM_TABLE].items() if key.startswith("gyeonggi+incheon+gangwon|")]
+    assert (shown, 6 * len(HARMS) < 90) == ([3 * 6] * len(HARMS), True)
     assert prove(system([*months, quarter]), 60, of=["2025-Q1"]).verdict == "open"
 
 
@@ -397,12 +399,84 @@ def test_the_ladder_goes_down_for_what_is_narrow_and_ends() -> None:
     )
 
 
+def test_the_centres_of_the_regions_with_narrow_cells_go_before_those_of_all() -> None:
+    shown = {"busan+gyeongnam|other": 20, "daegu|other": 9, "gyeonggi|other": 30, "gyeonggi|synthesis": 30}
+    narrow = ["2025-Q1/reports-by-center-and-harm/gyeonggi|other", "2025/reports-by-center-and-harm/sejong|other"]
+    region = {"gyeonggi+incheon+gangwon|other": "regions"}
+    assert lower({}, narrow, {HARM_TABLE: shown}) == region
+    left = {key: n for key, n in shown.items() if key != "gyeonggi|other"}
+    assert lower(region, narrow, {HARM_TABLE: left}) == {**region, "other": "regions"}
+
+
+def harms_of(number: int, **by_center: int) -> MonthCounts:
+    """A month of 40 reports at each centre, 10 at Sejong and none at the desk; each harm type of every second one.
+
+    Of illegal filming as many as said.
+    """
+    centers = {**dict.fromkeys(worlds.SHARES, 40), "sejong": 10, "central": 0}
+    harms = {
+        c: {**dict.fromkeys(HARMS, n // 2), "illegal_filming": by_center.get(c, n // 2)} for c, n in centers.items()
+    }
+    name = f"2025-{number:02d}"
+    return MonthCounts(name, {}, centers, harms, {}, {})
+
+
+def year_of_quarters(counts: Sequence[MonthCounts], coarser: Mapping[str, str]) -> tuple[list[Release], Release]:
+    """Quarters, each of one month, and their year without intervals, which bound Sejong's harm types, too."""
+    months = [of_month(each, worlds.AS_OF, "full") for each in counts]
+    quarters = [
+        of_quarter(quarter_of(month.period), [month], [each], worlds.AS_OF, {})
+        for month, each in zip(months, counts, strict=True)
+    ]
+    return [*months, *quarters], of_year(
+        "2025", months, counts, worlds.AS_OF, {**coarser, BY_CENTER: WITHHELD}, {}, quarters
+    )
+
+
+def test_a_year_says_nothing_of_a_region_that_only_some_quarters_show() -> None:
+    """A region had three of illegal filming in autumn: less three quarters, the year would tell."""
+    few = {"gyeonggi": 1, "incheon": 1, "gangwon": 1}
+    counts = [harms_of(1), harms_of(4), harms_of(7), harms_of(10, **few)]
+    entries, year = year_of_quarters(counts, {})
+    assert {key for key in year.tables[HARM_TABLE] if key.endswith("|illegal_filming")} == {"total|illegal_filming"}
+    assert prove(system([*entries, year]), 60, of=["2025"]).verdict == "open"
+    region = "gyeonggi+incheon+gangwon|illegal_filming"
+    n = sum(entry.tables[HARM_TABLE].get(region, 3) for entry in entries if entry.kind == "quarter")
+    planted = replace(year, tables={**year.tables, HARM_TABLE: {**year.tables[HARM_TABLE], region: n}})
+    proof = prove(system([*entries, planted]), 60, of=["2025"])
+    assert proof.verdict != "open"
+
+
+def test_a_year_tells_centres_that_no_quarter_does_unless_a_quarter_follows() -> None:
+    """Gyeonggi's region had 34 in winter, and its other centres 32 in the whole year: two of these are Gyeonggi's."""
+    counts = [harms_of(1), harms_of(4), harms_of(7), harms_of(10)]
+    entries, year = year_of_quarters(counts, {})
+    assert year.tables[HARM_TABLE]["gyeonggi|illegal_filming"] == 80
+    assert prove(system([*entries, year]), 60, of=["2025"]).verdict == "open"
+    few = {"incheon": 4, "gangwon": 4}
+    counts = [harms_of(number, gyeonggi=gyeonggi, **few) for number, gyeonggi in ((1, 26), (4, 5), (7, 5), (10, 5))]
+    entries, year = year_of_quarters(counts, {})
+    assert year.tables[HARM_TABLE]["gyeonggi|illegal_filming"] == 41
+    proof = prove(system([*entries, year]), 60, of=["2025"])
+    assert proof.cells == ("2025-Q1/reports-by-center-and-harm/gyeonggi|illegal_filming",), "at least 34 - 32 are its"
+    coarser = lower({}, proof.cells, year.tables) or {}
+    assert coarser == {"gyeonggi+incheon+gangwon|illegal_filming": "regions"}
+    entries, year = year_of_quarters(counts, coarser)
+    assert "gyeonggi|illegal_filming" not in year.tables[HARM_TABLE]
+    assert "busan|illegal_filming" in year.tables[HARM_TABLE]
+    assert prove(system([*entries, year]), 60, of=["2025"]).verdict == "open"
+
+
 def test_where_marks_help_no_further_the_tables_of_the_year_alone_go_before_the_year_does() -> None:
     """Only cells of a quarter are narrow, and no name says which of the year's tables narrows them."""
     step: dict[str, str] | None = {}
     taken = []
     while step is not None:
-        step = lower(step, ["2025-Q1/reports-seen-late/total|seen_late"], [URGENCY_TABLE, CONTACT_TABLE, LATE_TABLE])
+        step = lower(
+            step,
+            ["2025-Q1/reports-seen-late/total|seen_late"],
+            {each: {} for each in (URGENCY_TABLE, CONTACT_TABLE, LATE_TABLE)},
+        )
         taken.append(step)
     gone = {LATE: WITHHELD, URGENCY_TABLE: WITHHELD, CONTACT_TABLE: WITHHELD}
     assert taken == [{LATE: "regions"}, {LATE: "whole"}, {LATE: WITHHELD}, gone, None]
@@ -412,11 +486,10 @@ def test_a_lower_step_shows_less() -> None:
     rnd = random.Random(3)
     counts = [worlds.month(f"2025-0{n}", 28, rnd, crossings=False) for n in (1, 2, 3)]
     months = [of_month(each, worlds.AS_OF, "full") for each in counts]
-    name = "reports-by-center-and-harm"
 
     def keys(step: str) -> set[str]:
-        table = of_quarter("2025-Q1", months, counts, worlds.AS_OF, {"illegal_filming": step}).tables[name]
-        return {key for key in table if key.endswith("|illegal_filming")}
+        table = of_quarter("2025-Q1", months, counts, worlds.AS_OF, {LATE: step}).tables[LATE_TABLE]
+        return {key for key in table if key.endswith(f"|{LATE}")}
 
     assert keys("full") > keys("regions") > keys("whole") > keys(WITHHELD) == set()
     centers = [of_month(counts[0], worlds.AS_OF, step).tables["reports-by-center"] for step in ("regions", "whole")]

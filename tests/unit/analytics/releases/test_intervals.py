@@ -125,16 +125,16 @@ def test_bounds_hold_and_say_nothing_of_a_year_with_a_month_left_out() -> None:
 
 
 def test_a_narrow_month_takes_the_intervals_of_its_table_out_of_the_year_and_nothing_else() -> None:
-    lowered = lower({}, ["2026-03/reports-by-center/jeju"], ["reports-by-center", "corrections"])
+    lowered = lower({}, ["2026-03/reports-by-center/jeju"], {each: {} for each in ("reports-by-center", "corrections")})
     assert lowered == {"reports-by-center": WITHHELD}
-    assert lower({}, ["2026-Q1/harms/jeju|synthesis"], TABLE_SPECS) == {"synthesis": "regions"}
+    assert lower({}, ["2026-Q1/harms/jeju|synthesis"], {each: {} for each in TABLE_SPECS}) == {"synthesis": "regions"}
 
 
 def test_where_time_runs_out_intervals_go_first_and_then_places_until_nothing_is_left() -> None:
-    steps = [lower({}, [], ["reports-by-center", "corrections"])]
+    steps = [lower({}, [], {each: {} for each in ("reports-by-center", "corrections")})]
     assert steps == [{"reports-by-center": WITHHELD}], "withheld whole, a year would tell less than without intervals"
     while (last := steps[-1]) is not None and len(steps) < 9:
-        steps.append(lower(last, [], ["reports-by-center", "corrections"]))
+        steps.append(lower(last, [], {each: {} for each in ("reports-by-center", "corrections")}))
     assert [set(step.values()) for step in steps[1:] if step] == [
         {WITHHELD, "regions"},
         {WITHHELD, "whole"},

@@ -16,7 +16,7 @@ from services.analytics.releases.hierarchies import CENTERS, TIMES
 from services.analytics.releases.published import Table, TableRow, build, exists, finest
 from services.analytics.releases.release import Release, of_month, of_quarter, of_year
 from services.analytics.releases.suppression import HIDDEN, Figure, MonthCounts
-from services.analytics.releases.tables import HARMS, STAFF_TABLE, SUPPORT_TABLE, TABLE_SPECS
+from services.analytics.releases.tables import HARM_TABLE, HARMS, STAFF_TABLE, SUPPORT_TABLE, TABLE_SPECS
 from shared.events.vocabulary import HarmType
 
 AS_OF = "2026-11-24T03:00:00Z"
@@ -68,7 +68,7 @@ def some_counts(month: str) -> MonthCounts:
 def some_releases() -> list[Release]:
     counts = [some_counts("2026-10"), some_counts("2026-11"), some_counts("2026-12")]
     months = [of_month(each, AS_OF, "full") for each in counts]
-    return [*months, of_quarter("2026-Q4", months, counts, AS_OF, {"other": "regions"})]
+    return [*months, of_quarter("2026-Q4", months, counts, AS_OF, {"other": "whole"})]
 
 
 def made(name: str, when: str) -> Table:
@@ -127,13 +127,37 @@ def test_a_quarter_is_the_sum_of_published_months() -> None:
 def test_harm_types_of_a_quarter_stand_beside_the_reports_of_the_same_place() -> None:
     rows = rows_of("reports-by-center-and-harm", "2026-Q4")
     synthesis, other = 1 + HARMS.index("synthesis"), 1 + HARMS.index("other")
-    assert rows["busan"][0] == 246
-    assert rows["busan"][synthesis] == 3 * 27
-    assert rows["sejong"][synthesis] is None
-    assert rows["daejeon+sejong+central"][synthesis] == 3 * 5
-    assert rows["busan"][other] is None  # coarsened to regions
-    assert rows["busan+gyeongnam+daegu+gyeongbuk+ulsan"][other] is not None
-    assert made("reports-by-center-and-harm", "2026-Q4").coarser == {"other": "regions"}
+    south_east = "busan+gyeongnam+daegu+gyeongbuk+ulsan"
+    assert [*rows] == [*(region.key for region in CENTERS.parts), "total"]
+    assert rows[south_east][0] == 246 + 3 * (3 * 21 + 22)
+    assert rows[south_east][synthesis] == 3 * (27 + 3 * 7 + 7)
+    assert rows[south_east][other] is None  # coarsened to the whole country
+    assert rows["total"][other] is not None
+    table = made("reports-by-center-and-harm", "2026-Q4")
+    assert table.coarser == {"other": "whole"}
+    assert {table.level(row) for row in table.rows} == {"group", "total"}, "regions add up to the total"
+    assert (table.cost.cells, table.cost.hidden) == (4 * 11, 4 * 9)
+
+
+def test_harm_types_of_a_year_split_the_sums_of_its_quarters() -> None:
+    """The year has what the quarter hides of a region's centres; it does not have what only some quarters tell."""
+    counts = [some_counts(f"2026-{number:02d}") for number in (7, 8, 9, 10, 11, 12)]
+    months = [of_month(each, AS_OF, "full") for each in counts]
+    quarters = [
+        of_quarter("2026-Q3", months[:3], counts[:3], AS_OF, {}),
+        of_quarter("2026-Q4", months[3:], counts[3:], AS_OF, {"other": "whole"}),
+    ]
+    year = of_year("2026", months, counts, AS_OF, {}, {}, quarters)
+    table = build(TABLE_SPECS[HARM_TABLE], period("2026"), [*months, *quarters, year])
+    rows = {row.key: tuple(figure.low for figure in row.figures) for row in table.rows}
+    synthesis, other = 1 + HARMS.index("synthesis"), 1 + HARMS.index("other")
+    assert rows["busan"][:1] + rows["busan"][synthesis : synthesis + 1] == (6 * 82, 6 * 27)
+    assert (rows["sejong"][synthesis], rows["daejeon+sejong+central"][synthesis]) == (None, 6 * 5)
+    for place in ("total", "gyeonggi+incheon+gangwon"):
+        told = [quarter.tables[HARM_TABLE][f"{place}|synthesis"] for quarter in quarters]
+        assert rows[place][synthesis] == sum(told)
+    assert rows["total"][other] is not None
+    assert {row[other] for key, row in rows.items() if key != "total"} == {None}, "of one quarter they would follow"
 
 
 def test_weeks_are_cut_at_the_ends_of_a_period_and_whole_inside() -> None:
@@ -269,10 +293,10 @@ def test_json_and_csv_say_the_same() -> None:
     for line, row in zip(lines, body["rows"], strict=True):
         for column, figure in zip(body["columns"], row["figures"], strict=True):
             assert line[column["key"]] == ("*" if figure.get("hidden") else str(figure["value"]))
-    together = next(row for row in body["rows"] if row["key"] == "daejeon+sejong+central")
-    assert together["together"] == ("daejeon", "sejong", "central")
+    together = next(row for row in body["rows"] if row["key"] == "gwangju+jeonnam+jeonbuk+jeju")
+    assert together["together"] == ("gwangju", "jeonnam", "jeonbuk", "jeju")
     assert body["protection"]["hidden"] > 0
-    assert body["protection"]["coarser"] == {"other": "regions"}
+    assert body["protection"]["coarser"] == {"other": "whole"}
 
 
 def test_every_harm_type_and_time_group_has_a_word() -> None:
