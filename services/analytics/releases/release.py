@@ -304,9 +304,10 @@ def lower(
 ) -> dict[str, str] | None:
     """One coarser level for every mark with a narrow cell; None where that helps no further.
 
-    First the centres of the regions with narrow cells go, then those of all. ``tables`` are those of the release. Where a cell of a table that splits by the year alone is narrow, that table
-    is recoded, or goes. Where one of a table with intervals is, or nothing was found because time ran out (``narrow``
-    is empty), these go first. Last of all every table that splits by the year alone goes.
+    First the centres of the regions with narrow cells go, then those of all. ``tables`` are those of the release. Where
+    a cell of a table that splits by the year alone is narrow, that table is recoded, or goes. Where one of a table with
+    intervals is, or nothing was found because time ran out (``narrow`` is empty), these go first. Last of all every
+    table that splits by the year alone goes.
     """
     plain = [cell for cell in narrow if BETWEEN not in cell]
     left = [name for name in tables if coarser.get(name) != WITHHELD]

@@ -74,7 +74,6 @@ def _intake() -> Asks:
         ("intake", "GET", "/"): (ask(200),),
         ("intake", "POST", "/"): (ask(422, body={"role": ""}),),
         ("intake", "GET", "/all"): (ask(200),),
-        ("intake", "GET", "/receipt"): (ask(303),),
         ("intake", "GET", "/take-over"): (ask(200),),
         ("intake", "POST", "/take-over"): (ask(404, 429, body={"code": "0000-0000-0000"}),),
         ("intake", "GET", "/leave"): (ask(303),),
