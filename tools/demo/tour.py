@@ -93,11 +93,12 @@ class Tour:
         asked = {"ownership": case["ownership"], "purpose": "first_contact"}
         path = f"/api/v1/cases/{case['report_id']}/details-ticket"
         given = (await self._owner.post(path, json=asked)).raise_for_status().json()
-        page = await self._intake.post("/details", data={"ticket": given["ticket"]})
+        from_us = {"Sec-Fetch-Site": "same-origin"}
+        page = await self._intake.post("/details", data={"ticket": given["ticket"]}, headers=from_us)
         narrative = str(orjson.loads(self._progress.bodies[case["report_id"]]).get("narrative", ""))
         shown = page.status_code == httpx.codes.OK and _plain(narrative)[:12] in _plain(page.text)
         self._say("the owning centre opens a report's details with a ticket", fine=shown)
-        again = await self._intake.post("/details", data={"ticket": given["ticket"]})
+        again = await self._intake.post("/details", data={"ticket": given["ticket"]}, headers=from_us)
         self._say("the same ticket a second time is refused", fine=again.is_client_error)
         for name, who in (("another centre", self._other), ("an auditor", self._auditor)):
             answer = await who.post(path, json=asked)
@@ -121,7 +122,7 @@ class Tour:
         )
         said = {"ownership": case["ownership"], "reached": True, "way": "came_to_us"}
         late = await self._owner.post(f"{_case(case)}/contact", json=said, headers={"Accept-Language": "en"})
-        explained = late.status_code == httpx.codes.CONFLICT and bool(late.json().get("detail"))
+        explained = late.status_code == httpx.codes.FORBIDDEN and bool(late.json().get("detail"))
         self._say(f"the old centre's act no longer counts: “{late.json().get('detail', '')}”", fine=explained)
 
     async def _stays(self, case: JSON) -> None:
