@@ -48,6 +48,7 @@ async def lead_to(view: FormRenderer, kept: Drafts, request: Request, page: Type
     token = kept.new_token()
     try:
         await kept.save(token, page)
+        await kept.drop(view.receipt_of(request))  # of a report before, or of this one sent again
     except TransientError:
         return render(view, request, page, shown_once=True)
     chosen = f"?lang={view.pages.language(request)}" if "lang" in request.query_params else ""
